@@ -1,0 +1,126 @@
+"""Are poisoned deltas refused and clean ones from new domains accepted?
+
+A champion that has seen three product categories judges deltas of 500 reviews from the others: clean, with flips of all
+labels, and with flips of one class only. ``measure`` takes the champion and the features from a function, so that the
+same can be asked of any encoder.
+"""
+
+import csv
+import gzip
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freshtune.judge.baselines import TfIdf
+from freshtune.judge.label_test import LabelTest, examine_labels
+from freshtune.model.answers import Answers
+from freshtune.model.heads.classes import Classes
+from freshtune.model.predictor import Input
+from freshtune.records import Example
+
+HEAD = Classes(("negative", "positive"))
+Reviews = Mapping[str, list[tuple[str, int]]]
+FLIPS = (
+    ("both", 0.0),
+    ("both", 0.2),
+    ("both", 0.3),
+    ("both", 0.4),
+    ("positive", 0.2),
+    ("positive", 0.4),
+    ("negative", 0.4),
+)
+
+
+class Encoder(NamedTuple):
+    """A champion's answers and label-free features ``[n, width]`` of texts."""
+
+    answers: Callable[[Sequence[str]], Answers]
+    features: Callable[[Sequence[str]], NDArray[np.float32]]
+
+
+def read_reviews(path: Path, seed: int = 0) -> Reviews:
+    """Reviews by category in order of first appearance, shuffled within each."""
+    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    with gzip.open(path, "rt", encoding="utf-8-sig", newline="") as lines:
+        for row in csv.DictReader(lines):
+            if row["review"].strip():
+                found[row["cat"]].append((row["review"], int(row["label"])))
+    random = np.random.default_rng(seed)
+    return {name: [rows[place] for place in random.permutation(len(rows))] for name, rows in found.items()}
+
+
+def examples(rows: Sequence[tuple[str, int]], category: str) -> list[Example]:
+    """Reviews as labelled examples of sentiment."""
+    return [
+        Example(f"{category}-{number}", "sentiment", text, label=HEAD.labels[label], category=category)
+        for number, (text, label) in enumerate(rows)
+    ]
+
+
+def tfidf_encoder(base: Sequence[Example]) -> Encoder:
+    """A cheap stand-in: TF-IDF as the champion, 100 singular directions of its base texts as features."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    champion = TfIdf.fit(base, HEAD)
+    counts = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    directions = TruncatedSVD(100, random_state=0).fit(counts.fit_transform([example.text for example in base]))
+    return Encoder(
+        lambda texts: HEAD.answers(champion.logits([Input(text) for text in texts])),
+        lambda texts: directions.transform(counts.transform(texts)).astype(np.float32),
+    )
+
+
+def flipped(labels: NDArray[np.int64], which: str, share: float, seed: int) -> NDArray[np.int64]:
+    """Flip a share of all labels, or of those of one class."""
+    among = np.arange(len(labels)) if which == "both" else np.flatnonzero(labels == HEAD.labels.index(which))
+    chosen = np.random.default_rng(1_000 + seed).choice(among, int(share * len(among)), replace=False)
+    result = labels.copy()
+    result[chosen] = 1 - result[chosen]
+    return result
+
+
+def measure(reviews: Reviews, make: Callable[[Sequence[Example]], Encoder], seeds: int) -> dict[str, object]:
+    """Share of refused deltas for each kind of flip and category, with and without features."""
+    names = list(reviews)
+    encoder = make([example for name in names[:3] for example in examples(reviews[name][:500], name)])
+    told: dict[str, object] = {"delta": 500, "seeds": seeds}
+    accuracy: dict[str, float] = {}
+    refused: dict[str, dict[str, float]] = {}
+    for name in names[3:]:
+        texts = [text for text, _ in reviews[name]]
+        labels = np.array([label for _, label in reviews[name]])
+        answers, features = encoder.answers(texts), encoder.features(texts)
+        accuracy[name] = round(float((answers.prediction == labels).mean()), 4)
+        for with_features in (True, False):
+            for which, share in FLIPS:
+                votes = [
+                    _refuses(texts, labels, answers, features if with_features else None, (which, share, seed))
+                    for seed in range(seeds)
+                ]
+                kind = f"{'two witnesses' if with_features else 'champion alone'}, {which} {share:.0%}"
+                refused.setdefault(kind, {})[name] = sum(votes) / seeds
+    told["champion_accuracy"] = accuracy
+    told["refused"] = {
+        kind: {**of, "mean": round(float(np.mean(list(of.values()))), 4)} for kind, of in refused.items()
+    }
+    return told
+
+
+def _refuses(
+    texts: Sequence[str],
+    labels: NDArray[np.int64],
+    answers: Answers,
+    features: NDArray[np.float32] | None,
+    flips: tuple[str, float, int],
+) -> bool:
+    which, share, seed = flips
+    rows = np.random.default_rng(seed).choice(len(texts), min(500, len(texts)), replace=False)
+    given = flipped(labels[rows], which, share, seed)
+    delta = examples([(texts[row], int(label)) for row, label in zip(rows, given, strict=True)], "delta")
+    part = Answers(answers.prediction[rows], answers.score[rows], answers.probabilities[rows])
+    return not examine_labels(delta, HEAD, part, None if features is None else features[rows], LabelTest()).passed

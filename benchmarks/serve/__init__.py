@@ -1,0 +1,1 @@
+"""What does serving over HTTP cost beyond the model itself? (TARGET 8)"""

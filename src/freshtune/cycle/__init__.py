@@ -1,0 +1,104 @@
+"""The story: what is new in the log becomes a better model, or is refused with reasons. Read this file first."""
+
+from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, pending, trunk_cache
+from freshtune.cycle.gathering import gather
+from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
+from freshtune.cycle.publishing import building, publish
+from freshtune.cycle.rehearsal import Rehearsal
+from freshtune.cycle.trial import judged_first, judged_update, measured, scorecards
+from freshtune.judge.baselines import require_enough_labels
+from freshtune.phases import Phases
+from freshtune.records import Delta, LogRange, Release
+from freshtune.settings import Settings, recipe_digest
+from freshtune.ship.bundle import REHEARSAL, TEMPLATE, TOP, files_of, write_top
+from freshtune.tasks import Task
+from freshtune.workspace import Workspace
+
+__all__ = ["cores", "pending_delta", "train", "update"]
+
+
+def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | None = None) -> Release:
+    """Make the next release of a task from what the log holds and no release has consumed.
+
+    Returns:
+        The new release: live where the gate promoted it, else recorded with its reasons.
+
+    Raises:
+        NotFound: there is no champion yet, or nothing new with a label.
+        Locked: another process is updating this task.
+    """
+    phases = phases or Phases()
+    with (
+        shop.registry.lock(task.name),
+        building(shop, task) as folder,
+        trunk_cache(shop, task, settings.model) as cache,
+    ):
+        with phases("delta"):
+            champion = live(shop, task)
+            bundle = bundle_of(shop, champion, settings.model, cache)
+            within = range_of_run(shop, task, pending(shop, task))
+            gathered = gather(shop, task, settings, within, Rehearsal.read(bundle.folder / REHEARSAL))
+            if not gathered.delta.labelled:
+                finish_run(shop, task)
+                raise nothing_new(task, f"{gathered.delta.counts.events} events came, none of them with a label.")
+        with phases("learn"):
+            from freshtune.cycle.learning import learn
+
+            run = run_of(shop, task, champion.id, recipe_digest(settings), gathered.to_learn)
+            learned = learn(bundle, gathered, settings.learn, settings.judge.labels, run, phases.on_step)
+        with phases("ship"):
+            write_top(bundle.folder / TEMPLATE, learned.challenger.weights, settings.ship.compression, folder)
+        with phases("judge"):  # what is judged is what ships
+            ours = scorecards(bundle.predictor(folder / TOP), task, gathered.held_out)
+            theirs = scorecards(bundle.predictor(), task, gathered.held_out, champion.scorecards)
+            facts = measured(bundle, folder / TOP, gathered.held_out["new"])
+            judged = judged_update(ours, theirs, learned.labels, facts, settings.judge.gate)
+        with phases("publish"):
+            files = files_of(bundle.folder, folder)
+            release = publish(shop, settings, champion, gathered, judged, files)
+            finish_run(shop, task)
+    return release
+
+
+def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None = None) -> Release:
+    """Make a release of a task from its whole history and the pretrained weights.
+
+    The first one is held against the majority class and TF-IDF, a later one against the live release too.
+
+    Raises:
+        UsageError: fewer than 50 labels, or fewer than two classes.
+        Locked: another process is updating this task.
+    """
+    phases = phases or Phases()
+    with (
+        shop.registry.lock(task.name),
+        building(shop, task) as folder,
+        trunk_cache(shop, task, settings.model) as cache,
+    ):
+        with phases("delta"):
+            champion = shop.registry.live(task.name)
+            within = range_of_run(shop, task, LogRange(0, shop.events.head()))
+            gathered = gather(shop, task, settings, within, Rehearsal())
+            require_enough_labels(gathered.delta.labelled, task.head())
+        with phases("learn"):
+            from freshtune.cycle.first import first_model
+
+            run = run_of(shop, task, settings.model.backbone, recipe_digest(settings), gathered.to_learn)
+            bundle = first_model(task, settings, gathered, run, folder, cache, phases.on_step)
+        with phases("judge"):
+            ours = scorecards(bundle.predictor(), task, gathered.held_out)
+            incumbent = None if champion is None else bundle_of(shop, champion, settings.model, cache).predictor()
+            judged = judged_first(ours, task, gathered, incumbent, settings.judge.gate)
+        with phases("publish"):
+            release = publish(shop, settings, champion, gathered, judged, files_of(folder))
+            finish_run(shop, task)
+    return release
+
+
+def pending_delta(shop: Workspace, task: Task, settings: Settings) -> Delta:
+    """What the next update would learn; writes nothing.
+
+    Raises:
+        NotFound: every event is consumed.
+    """
+    return gather(shop, task, settings, pending(shop, task), Rehearsal(), dry=True).delta

@@ -1,0 +1,62 @@
+"""What an update starts from: the live release, its files, and the part of the log that nobody has consumed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from freshtune.errors import NotFound
+from freshtune.learn.fit import threads
+from freshtune.model.trunk_cache import TrunkCache
+from freshtune.records import LogRange, Release
+from freshtune.settings import ModelSettings
+from freshtune.ship.bundle import Bundle, open_bundle
+from freshtune.ship.checkout import checkout
+from freshtune.tasks import Task
+from freshtune.workspace import Workspace
+
+_GIGABYTE = 10**9
+
+
+def live(shop: Workspace, task: Task) -> Release:
+    """The release that answers now; NotFound where there is none."""
+    champion = shop.registry.live(task.name)
+    if champion is None:
+        raise NotFound(
+            f"{task.name} has no live release yet.",
+            "An update starts from one.",
+            f"Make it: freshtune train {task.name}",
+        )
+    return champion
+
+
+def bundle_of(shop: Workspace, release: Release, settings: ModelSettings, cache: TrunkCache) -> Bundle:
+    """A release's verified files, open, its trunk's outputs cached."""
+    return open_bundle(checkout(shop.registry, release.id, shop.checkouts), cache, cores(settings))
+
+
+@contextmanager
+def trunk_cache(shop: Workspace, task: Task, settings: ModelSettings) -> Iterator[TrunkCache]:
+    """The workspace's cache; what a run reads stays until the run has ended, also where it is interrupted."""
+    with TrunkCache(shop.cache / "trunk", int(settings.cache_gigabytes * _GIGABYTE)) as cache:
+        cache.pin(task.name)
+        yield cache
+        cache.unpin(task.name)
+
+
+def cores(settings: ModelSettings) -> int:
+    """Threads to use."""
+    return settings.threads or threads()
+
+
+def pending(shop: Workspace, task: Task) -> LogRange:
+    """The earliest log range that no release has consumed; NotFound where there is none."""
+    ranges = shop.registry.pending(task.name, shop.events.head())
+    if not ranges:
+        raise nothing_new(task, "Every event of the log is consumed.")
+    return ranges[0]
+
+
+def nothing_new(task: Task, why: str) -> NotFound:
+    """There is nothing to learn."""
+    return NotFound(
+        f"There is nothing new for {task.name}.", why, "Send labelled events: freshtune ingest, or POST /v1/events."
+    )

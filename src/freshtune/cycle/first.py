@@ -1,0 +1,74 @@
+"""Before there is a champion: a pretrained model, its trunk, and a top that begins from nothing."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from freshtune.cycle.champion import cores
+from freshtune.cycle.gathering import Gathered
+from freshtune.cycle.lessons import hidden, inputs_of, lesson
+from freshtune.learn.challenger import begin
+from freshtune.learn.fit import Run, Step, seeded
+from freshtune.model.bundled import default_cache
+from freshtune.model.onnx_model import OnnxTrunk
+from freshtune.model.trunk_cache import CachedTrunk, TrunkCache
+from freshtune.settings import Settings
+from freshtune.ship.bundle import TEMPLATE, TRUNK, Bundle, ModelFacts, open_bundle, write_first, write_top, write_trunk
+from freshtune.tasks import Task
+
+if TYPE_CHECKING:
+    from freshtune.model.backbone import TextModel
+
+EXPORT_VERSION = 1
+
+
+def first_model(
+    task: Task,
+    settings: Settings,
+    gathered: Gathered,
+    run: Run,
+    folder: Path,
+    cache: TrunkCache,
+    on_step: Callable[[Step], None],
+) -> Bundle:
+    """Train a model from the pretrained weights and write its files into ``folder``; returns them opened.
+
+    Where only layers above the cut learn, the trunk is the pretrained one: exported once for this machine, and its
+    outputs cached. Where lower ones learn, the whole model is trained and the trunk is exported from it.
+    """
+    from freshtune.model.backbone import open_backbone
+
+    head = task.head()
+    seeded(settings.learn.fit.seed)
+    model, tokens = open_backbone(settings.model.backbone, None, head.outputs, settings.model.max_tokens)
+    cut = settings.model.cut if settings.model.cut >= 0 else max(0, model.layers + settings.model.cut)
+    examples, share = gathered.delta.labelled, settings.learn.development
+    facts = ModelFacts(settings.model.backbone, cut, model.architecture.as_json())
+    if settings.learn.adapter.lowest_trained(model.layers) >= cut:
+        (folder / TRUNK).write_bytes(_pretrained_trunk(model, cut, settings).read_bytes())
+        trunk = CachedTrunk(OnnxTrunk(folder / TRUNK, cores(settings.model)), cache)
+        material = lesson(examples, (), hidden(examples, tokens, trunk), share)
+        challenger = begin(model, cut, head, material, settings.learn, run, on_step)
+    else:
+        material = lesson(examples, (), tokens.encode(inputs_of(examples)), share)
+        challenger = begin(model, cut, head, material, settings.learn, run, on_step)
+        write_trunk(model, cut, settings.ship.compression, folder / TRUNK)
+    write_first(model, tokens, head, facts, folder)
+    write_top(folder / TEMPLATE, challenger.weights, settings.ship.compression, folder)
+    return open_bundle(folder, cache, cores(settings.model))
+
+
+def _pretrained_trunk(model: "TextModel", cut: int, settings: Settings) -> Path:
+    """The pretrained trunk in the form that is served, made once for this machine."""
+    digest = hashlib.sha256(f"{cut}\0{settings.ship.compression!r}\0{EXPORT_VERSION}".encode())
+    for weight in model.trunk_parameters(cut):
+        digest.update(weight.detach().numpy().tobytes())
+    path = default_cache() / "trunks" / digest.hexdigest()[:32] / TRUNK
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as name:
+            write_trunk(model, cut, settings.ship.compression, Path(name) / TRUNK)
+            (Path(name) / TRUNK).replace(path)
+    return path

@@ -1,0 +1,78 @@
+"""A judged challenger becomes a release: recorded, and live if the gate says so."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from freshtune import record_json
+from freshtune.cycle.gathering import Gathered
+from freshtune.cycle.trial import Judged
+from freshtune.records import Release
+from freshtune.settings import Settings, recipe_digest
+from freshtune.ship.artefacts import digest_of
+from freshtune.ship.bundle import REHEARSAL, TOP, TRUNK
+from freshtune.ship.model_card import DATA_WINDOW, DataWindow
+from freshtune.ship.release_rows import ReleaseDraft
+from freshtune.tasks import Task
+from freshtune.workspace import Workspace
+
+
+@contextmanager
+def building(shop: Workspace, task: Task) -> Iterator[Path]:
+    """A folder for the files of one release, gone afterwards."""
+    parent = shop.run_folder(task.name)
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".release-", dir=parent) as name:
+        yield Path(name)
+
+
+def publish(
+    shop: Workspace,
+    settings: Settings,
+    champion: Release | None,
+    gathered: Gathered,
+    judged: Judged,
+    files: Mapping[str, Path],
+) -> Release:
+    """Record a release; promote it where its verdict says so.
+
+    Args:
+        champion: its parent, and the release that must still be live; None for a first one.
+        files: name → file of the model, in or beside the release's own folder; what it learned from is added here.
+    """
+    folder = files[TOP].parent
+    own = folder / REHEARSAL, folder / DATA_WINDOW
+    gathered.after.write(own[0])
+    own[1].write_bytes(record_json.dumps(_window(gathered)))
+    trunk = digest_of(files[TRUNK])
+    parent = None if champion is None else champion.id
+    draft = ReleaseDraft(
+        task=gathered.delta.task,
+        parent=parent,
+        trunk=trunk,
+        vector_space=trunk,  # vectors are read off the trunk
+        range=gathered.delta.range,
+        recipe=recipe_digest(settings),
+        scorecards=judged.scorecards,
+        verdict=judged.verdict,
+    )
+    release = shop.registry.record(draft, {**files, **{path.name: path for path in own}})
+    return shop.registry.promote(release.id, parent, by="gate") if judged.verdict.promote else release
+
+
+def _window(gathered: Gathered) -> DataWindow:
+    delta = gathered.delta
+    times: list[datetime] = [
+        example.time for example in (*delta.labelled, *delta.unlabelled, *delta.held_out) if example.time is not None
+    ]
+    return DataWindow(
+        first=min(times, default=None),
+        last=max(times, default=None),
+        events=delta.counts.events,
+        labelled=len(delta.labelled),
+        unlabelled=len(delta.unlabelled),
+        held_out=len(delta.held_out),
+        remembered=len(gathered.remembered),
+    )

@@ -1,0 +1,77 @@
+"""The demo's running service: a process of its own, asked over HTTP as a shop would ask it."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from freshtune.demo.result import Reply
+from freshtune.errors import FreshtuneError
+
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningService:
+    """A ``freshtune serve`` on this machine."""
+
+    url: str
+
+    def ask(self, task: str, text: str) -> Reply:
+        """One prediction."""
+        told = self._call(f"/v1/predict/{task}", {"inputs": [text]})
+        answer = told["answers"][0]
+        return Reply(str(told["release"]), str(answer["label"]), float(answer["score"]))
+
+    def wait_for(self, task: str, release: str) -> float:
+        """Seconds until an answer names this release."""
+        started = monotonic()
+        while self.ask(task, "好").release != release:
+            if monotonic() - started > _PATIENCE:
+                raise FreshtuneError(f"The service did not take {release} up.", f"It waited {_PATIENCE:.0f} s.")
+        return monotonic() - started
+
+    def _call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        content = json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, content, {"Content-Type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as reply:  # noqa: S310 (the URL is our own child's)
+            told: dict[str, Any] = json.load(reply)
+            return told
+
+
+@contextmanager
+def running_service(workspace: Path) -> Iterator[RunningService]:
+    """Start the service of a workspace on a free port of this machine; stop it at the end."""
+    command = [sys.executable, "-m", "freshtune", "serve", "-w", str(workspace), "--port", "0", "--no-auth"]
+    log = workspace / "serve.log"
+    with log.open("wb") as written:
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ.copy())  # noqa: S603
+        try:
+            assert process.stderr is not None  # noqa: S101
+            for line in process.stderr:
+                written.write(line)
+                told = _event(line)
+                if told.get("event") == "listening":
+                    break
+            else:
+                raise FreshtuneError("The service did not start.", f"Its log is {log}.", "Try freshtune serve by hand.")
+            yield RunningService(str(told["url"]))
+        finally:
+            process.terminate()
+            _, rest = process.communicate()
+            written.write(rest)
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,151 @@
+"""freshtune from Python: one workspace and everything that can be done with it. The command line is thin over this.
+
+>>> import freshtune as ft
+>>> ws = ft.create("/tmp/shop", ["sentiment"])                              # doctest: +SKIP
+>>> ws.ingest("reviews.csv", task="sentiment", text="review", label="label")  # doctest: +SKIP
+>>> ws.train("sentiment").id                                                  # doctest: +SKIP
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from freshtune import cycle
+from freshtune.errors import NotFound
+from freshtune.intake.checks import EventChecks
+from freshtune.intake.ingest import IngestReport, ingest_file, ingest_records
+from freshtune.intake.mapping import ColumnMapping
+from freshtune.intake.reasons import BadRecord
+from freshtune.intake.sources import Record
+from freshtune.judge.evaluate import evaluate
+from freshtune.model.onnx_model import OnnxModel, open_onnx_model
+from freshtune.model.predictor import Input
+from freshtune.phases import Phases
+from freshtune.records import Delta, Event, Json, LogRange, Release, Scorecard
+from freshtune.serve.replies import readable
+from freshtune.settings import Settings, first_tables, read_settings
+from freshtune.ship.checkout import checkout
+from freshtune.ship.release_rows import Consumed
+from freshtune.workspace import Workspace, create_workspace, open_workspace
+
+
+@dataclass(frozen=True)
+class OpenWorkspace:
+    """A workspace and its settings, open for use.
+
+    Attributes:
+        store: the folder's stores.
+        settings: of ``freshtune.toml``, the environment and the flags given.
+    """
+
+    store: Workspace
+    settings: Settings
+
+    @cached_property
+    def checks(self) -> EventChecks:
+        """What every event must pass on its way in."""
+        return EventChecks(self.settings.tasks, self.store.masker, self.settings.intake.limits)
+
+    def ingest(
+        self,
+        source: str | Path | Iterable[Record],
+        mapping: ColumnMapping,
+        progress: Callable[[IngestReport], None] | None = None,
+    ) -> IngestReport:
+        """Store the events of a file, or of records at hand; what is counted is on disk.
+
+        Args:
+            source: a csv, jsonl or parquet file, plain or gz; or records.
+            mapping: which column is what.
+            progress: told after each batch.
+        """
+        if isinstance(source, str | Path):
+            return ingest_file(Path(source), mapping, self.store.events, self.checks, progress)
+        return ingest_records(source, mapping, self.store.events, self.checks, progress=progress)
+
+    def train(self, task: str, phases: Phases | None = None) -> Release:
+        """Make a release from all history; see ``cycle.train``."""
+        return cycle.train(self.store, self.settings.task(task), self.settings, phases)
+
+    def update(self, task: str, phases: Phases | None = None) -> Release:
+        """Make the next release from what is new; see ``cycle.update``."""
+        return cycle.update(self.store, self.settings.task(task), self.settings, phases)
+
+    def pending(self, task: str) -> Delta:
+        """The delta that the next update would learn; nothing is written."""
+        return cycle.pending_delta(self.store, self.settings.task(task), self.settings)
+
+    def include(self, task: str, since: int, upto: int) -> tuple[Consumed, ...]:
+        """Bring quarantined log ranges back: the next update learns them again."""
+        return self.store.registry.include(self.settings.task(task).name, LogRange(since, upto))
+
+    def release_of(self, task: str, release: str | None = None) -> str:
+        """The id of a named release, or of the live one.
+
+        Raises:
+            NotFound: there is none.
+        """
+        name = self.store.registry.live_id(self.settings.task(task).name)
+        if release is not None:
+            return self.store.registry.summary(release).id
+        if name is None:
+            raise NotFound(f"{task} has no live release yet.", "", f"Make one: freshtune train {task}")
+        return name
+
+    def model(self, task: str, release: str | None = None) -> OnnxModel:
+        """A release as it is served: the live one, or one that is named.
+
+        Raises:
+            NotFound: there is none.
+        """
+        folder = checkout(self.store.registry, self.release_of(task, release), self.store.checkouts)
+        return open_onnx_model(folder, None, cycle.cores(self.settings.model))
+
+    def predict(self, task: str, inputs: Sequence[str | Input], release: str | None = None) -> list[dict[str, Json]]:
+        """Ask a release, after the masking that its training data went through.
+
+        Returns:
+            For each input its ``label``, ``score`` and ``probabilities`` by label, as the service answers.
+        """
+        model = self.model(task, release)
+        return readable(model.head, model.head.answers(model.logits(self.masked(inputs))))
+
+    def masked(self, inputs: Sequence[str | Input]) -> list[Input]:
+        """Inputs without personal data."""
+
+        def clean(text: str) -> str:
+            return self.store.masker.mask(text).text
+
+        given = [Input(each) if isinstance(each, str) else each for each in inputs]
+        return [Input(clean(text), None if pair is None else clean(pair)) for text, pair in given]
+
+    def evaluate(
+        self, task: str, records: Iterable[Record], mapping: ColumnMapping, release: str | None = None
+    ) -> Scorecard:
+        """Judge a release on labelled records; nothing is stored. Records that intake refuses are left out."""
+        of = self.settings.task(task)
+        events: list[Event] = []
+        for record in records:
+            with suppress(BadRecord):
+                events.append(self.checks.event(mapping.event(record, self.settings.tasks)).event)
+        distinct = {event.id: event for event in events}.values()
+        return evaluate(self.model(task, release), of, list(of.examples(distinct, {})), "data")
+
+
+def open(root: str | Path, flags: Sequence[str] = ()) -> OpenWorkspace:  # noqa: A001 (read as freshtune.open)
+    """Open a workspace folder.
+
+    Args:
+        root: made by :func:`create`.
+        flags: settings that win over ``freshtune.toml``, such as ``learn.fit.epochs=3``.
+    """
+    store = open_workspace(Path(root))
+    return OpenWorkspace(store, read_settings(store.root, flags))
+
+
+def create(root: str | Path, tasks: Sequence[str]) -> OpenWorkspace:
+    """Make a folder a workspace for the given tasks, with all settings at their defaults."""
+    store = create_workspace(Path(root), first_tables(tasks))
+    return OpenWorkspace(store, read_settings(store.root))

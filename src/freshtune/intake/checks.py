@@ -1,0 +1,273 @@
+"""Every check that stands between what a sender sent and the log."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import NamedTuple
+
+import orjson
+
+from freshtune.intake.limits import DEFAULT_LIMITS, Limits
+from freshtune.intake.masking import Masker
+from freshtune.intake.reasons import BadRecord
+from freshtune.intake.times import parse_time
+from freshtune.model.heads.ordinal import Ordinal
+from freshtune.model.heads.score import Score
+from freshtune.records import KINDS, Event, Json, Kind
+from freshtune.tasks import Task
+
+_NAMES = frozenset({"id", "kind", "time", "task", "user", "item", "session", "text", "fields"})
+_SHORT = ("label", "pair", "category", "example")
+_KNOWN = _NAMES | frozenset(_SHORT)
+_KINDS: Mapping[str, Kind] = {kind: kind for kind in KINDS}
+_WITH_TEXT = frozenset({"review", "item", "query", "chat"})
+
+
+class Checked(NamedTuple):
+    """An event that may be kept, how many personal values it held, and whether a text of it was cut."""
+
+    event: Event
+    masked: int
+    shortened: bool
+
+
+@dataclass(frozen=True)
+class EventChecks:
+    """Turns what a sender calls an event into one that may be kept.
+
+    Attributes:
+        tasks: the workspace's tasks by name; they judge labels.
+        masker: takes personal data out of every string; its salt also keys the ids of events that have none.
+    """
+
+    tasks: Mapping[str, Task]
+    masker: Masker
+    limits: Limits = DEFAULT_LIMITS
+
+    def event(self, sent: Mapping[str, Json]) -> Checked:
+        """Check, name and mask one event.
+
+        Args:
+            sent: names of ``records.Event``; ``label``, ``pair``, ``category`` and ``example`` may stand beside
+                ``fields`` or in it. Without an ``id`` the event gets a keyed digest of its content as it was
+                before masking and cutting: equal events are equal, and nothing can be read from it.
+
+        Raises:
+            BadRecord: with one of ``reasons.REASONS``.
+        """
+        if not sent.keys() <= _KNOWN:
+            raise BadRecord("unknown_field", ", ".join(sorted(repr(name)[:80] for name in sent.keys() - _KNOWN)[:5]))
+        kind = _kind(sent.get("kind"))
+        task = self._task(sent.get("task"))
+        text = _text(sent.get("text"), "text")
+        if text is None and kind in _WITH_TEXT:
+            raise BadRecord("missing_text", f"kind {kind}")
+        sent_time = sent.get("time")
+        time = None if sent_time is None or sent_time == "" else parse_time(sent_time)
+        names = (_name(sent, "user"), _name(sent, "item"), _name(sent, "session"))
+        if kind == "item" and names[1] is None:
+            raise BadRecord("missing_item")
+        fields = self._fields(sent)
+        task = self._checked_labels(kind, task, fields)
+        identity = _name(sent, "id")
+        canonical = self._canonical((identity, kind, task, time, *names, text, fields))
+        event = Event(identity or "", kind, time, task, *names, text, fields)
+        return self._masked(event, self._digest(canonical) if identity is None else None)
+
+    def _digest(self, canonical: bytes) -> str:
+        return blake2b(canonical, key=self.masker.salt, digest_size=16, person=b"freshtune.event").hexdigest()
+
+    def _task(self, task: Json) -> str | None:
+        if task is None or task == "":
+            return None
+        if not isinstance(task, str):
+            raise BadRecord("wrong_type", f"task is a {type(task).__name__}")
+        if task not in self.tasks:
+            raise BadRecord("unknown_task", repr(task[:80]))
+        return task
+
+    def _fields(self, sent: Mapping[str, Json]) -> dict[str, Json]:
+        given = sent.get("fields")
+        if given is None:
+            given = {}
+        if not isinstance(given, Mapping):
+            raise BadRecord("wrong_type", f"fields is a {type(given).__name__}")
+        fields = dict(given)
+        for name in _SHORT:
+            value = sent.get(name)
+            if value is not None and value != "":
+                fields[name] = value
+        if fields:
+            _check_json(fields, self.limits)
+            for name, read in (("pair", _text), ("category", _name_of), ("example", _name_of)):
+                if name in fields:
+                    fields[name] = read(fields[name], name)
+        return fields
+
+    def _checked_labels(self, kind: Kind, task: str | None, fields: dict[str, Json]) -> str | None:
+        """Put the tasks' own values in place of the sent labels; the task that ``label`` is for."""
+        label = fields.get("label")
+        if label is not None:
+            task = task or self._only_reader(kind)
+            fields["label"] = self._label(self.tasks[task], label)
+        elif kind != "label" and not fields:
+            return task
+        named = [name for name in self.tasks if fields.get(name) is not None and self._reads(name, kind)]
+        for name in named:
+            fields[name] = self._label(self.tasks[name], fields[name])
+        if kind == "label":
+            if label is None and not named:
+                raise BadRecord("missing_label")
+            if fields.get("example") is None:
+                raise BadRecord("missing_example")
+        return task
+
+    def _reads(self, task: str, kind: Kind) -> bool:
+        return kind == "label" or kind in self.tasks[task].kinds
+
+    def _only_reader(self, kind: Kind) -> str:
+        readers = [name for name in self.tasks if self._reads(name, kind)]
+        if len(readers) != 1:
+            raise BadRecord("missing_task", f"{len(readers)} tasks read {kind} events")
+        return readers[0]
+
+    def _label(self, task: Task, value: Json) -> str | int | float:
+        try:
+            return task.label(value)
+        except (ValueError, OverflowError) as error:
+            raise BadRecord(_label_reason(task, value), str(error)[:500]) from None
+
+    def _canonical(self, content: tuple[Json | datetime, ...]) -> bytes:
+        """The content as bytes, equal for equal content; what cannot be written so cannot be kept."""
+        try:
+            canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        except TypeError as error:
+            if _any_string(content, _has_surrogate):
+                raise BadRecord("lone_surrogate") from None
+            raise BadRecord("wrong_type", str(error)) from None
+        if len(canonical) > self.limits.max_record_bytes:
+            raise BadRecord("record_too_large", f"{len(canonical)} bytes, the limit is {self.limits.max_record_bytes}")
+        # The first test is fast and also meets a backslash that was sent as text.
+        if b"\\u0000" in canonical and _any_string(content, _has_nul):
+            raise BadRecord("nul_character")
+        return canonical
+
+    def _masked(self, event: Event, digest: str | None) -> Checked:
+        """The event without personal data and within the limits; ``digest`` in place of an id that was not sent."""
+        mask, longest = self.masker.mask, self.limits.max_text_characters
+        total, shortened = 0, False
+        names: list[str | None] = []
+        for name in (event.id, event.user, event.item, event.session):
+            if name:
+                name, count = mask(name)
+                total += count
+                self._check_length(name)
+            names.append(name)
+        text, fields = event.text, event.fields
+        if text is not None:
+            text, count = mask(text)
+            total += count
+            if len(text) > longest:
+                text, shortened = text[:longest], True
+        if fields:
+            fields, count = self.masker.mask_mapping(fields)
+            total += count
+            pair = fields.get("pair")
+            if isinstance(pair, str) and len(pair) > longest:
+                fields["pair"], shortened = pair[:longest], True
+            for key in ("category", "example"):
+                self._check_length(str(fields.get(key, "")))
+        identity, user, item, session = names
+        kept = Event(digest or str(identity), event.kind, event.time, event.task, user, item, session, text, fields)
+        return Checked(kept, total, shortened)
+
+    def _check_length(self, name: str) -> None:
+        if len(name) > self.limits.max_id_characters:
+            raise BadRecord("id_too_long", f"{len(name)} characters, the limit is {self.limits.max_id_characters}")
+
+
+def _kind(value: Json) -> Kind:
+    if isinstance(value, str) and value in _KINDS:
+        return _KINDS[value]
+    if value is None or isinstance(value, str):
+        raise BadRecord("unknown_kind", repr(value if value is None else value[:80]))
+    raise BadRecord("wrong_type", f"kind is a {type(value).__name__}")
+
+
+def _text(value: Json, name: str) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadRecord("wrong_type", f"{name} is a {type(value).__name__}")
+    return None if not value or value.isspace() else value
+
+
+def _name(sent: Mapping[str, Json], name: str) -> str | None:
+    value = sent.get(name)
+    return value or None if value is None or type(value) is str else _name_of(value, name)
+
+
+def _name_of(value: Json, name: str) -> str | None:
+    """An id or a category as text; whole numbers are read as their digits."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadRecord("not_finite", name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise BadRecord("wrong_type", f"{name} is a {type(value).__name__}")
+    return str(int(value))
+
+
+def _label_reason(task: Task, value: Json) -> str:
+    head = task.head()
+    if isinstance(head, Ordinal | Score) and isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except (ValueError, OverflowError):
+            return "bad_label"
+        if not math.isfinite(number):
+            return "not_finite"
+        if not head.lowest <= number <= head.highest:
+            return "rating_outside_scale"
+    return "bad_label"
+
+
+def _check_json(fields: Mapping[str, Json], limits: Limits) -> None:
+    """Bounds and types of everything inside ``fields``, without recursion."""
+    waiting: list[tuple[object, int]] = [(value, 2) for value in fields.values()]
+    seen = len(waiting)
+    while waiting:
+        if seen > limits.max_fields:
+            raise BadRecord("too_many_fields", f"the limit is {limits.max_fields}")
+        value, depth = waiting.pop()
+        if value is None or isinstance(value, str | int):
+            continue
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                raise BadRecord("not_finite", "a field")
+            continue
+        if not isinstance(value, list | dict):
+            raise BadRecord("wrong_type", f"a field holds a {type(value).__name__}")
+        if depth >= limits.max_depth:
+            raise BadRecord("too_deep", f"the limit is {limits.max_depth}")
+        seen += len(value)
+        inner = value.values() if isinstance(value, dict) else value
+        waiting += [(item, depth + 1) for item in inner]
+
+
+def _any_string(value: object, test: Callable[[str], bool]) -> bool:
+    if isinstance(value, str):
+        return test(value)
+    if isinstance(value, Mapping):
+        return any(_any_string(item, test) for pair in value.items() for item in pair)
+    return isinstance(value, list | tuple) and any(_any_string(item, test) for item in value)
+
+
+def _has_surrogate(string: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in string)
+
+
+def _has_nul(string: str) -> bool:
+    return "\0" in string

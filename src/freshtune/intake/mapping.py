@@ -1,0 +1,192 @@
+"""Which column is what: a sender's records in the words of an event."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import NamedTuple
+
+import orjson
+
+from freshtune.errors import UsageError
+from freshtune.intake.checks import Checked, EventChecks
+from freshtune.intake.dead_letters import dead_letter
+from freshtune.intake.json_text import parse_json, split_array
+from freshtune.intake.reasons import BadRecord
+from freshtune.intake.sources.raw import Record
+from freshtune.records import KINDS, DeadLetter, Event, Json
+from freshtune.tasks import Task
+
+_EXCERPT = 8_192
+_WRAPPED = re.compile(rb'\s*\{\s*"events"\s*:\s*(\[.*\])\s*\}\s*', re.DOTALL)
+_COLUMNS = ("text", "pair", "label", "time", "id", "user", "item", "session", "category", "example")
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """How the columns of a file become events.
+
+    Without any column, records are events already: they have the names of ``records.Event``.
+
+    Attributes:
+        task: the task that the labels are for; None where the file is for every task or says it itself.
+        kind: the kind of all events; the first kind that ``task`` reads where None.
+        text, pair, label, time, id, user, item, session, category, example: names of columns.
+        label_map: a label as the file has it → as the task knows it, such as ``{"0": "negative"}``.
+        fields: columns that are kept under their own names.
+    """
+
+    task: str | None = None
+    kind: str | None = None
+    text: str | None = None
+    pair: str | None = None
+    label: str | None = None
+    label_map: Mapping[str, str] = field(default_factory=dict)
+    time: str | None = None
+    id: str | None = None
+    user: str | None = None
+    item: str | None = None
+    session: str | None = None
+    category: str | None = None
+    example: str | None = None
+    fields: tuple[str, ...] = ()
+
+    @cached_property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of an event's name and the column that it is read from."""
+        named = ((name, getattr(self, name)) for name in _COLUMNS)
+        return tuple((name, column) for name, column in named if column is not None)
+
+    def check(self, tasks: Mapping[str, Task], header: Sequence[str] | None) -> None:
+        """Refuse a mapping that cannot fit, before anything is read.
+
+        Args:
+            header: the file's columns, where the format says them.
+
+        Raises:
+            UsageError: it names a task, a kind or a column that is not there.
+        """
+        if self.task is not None and self.task not in tasks:
+            raise UsageError(f"there is no task {self.task!r}", f"The workspace has {', '.join(tasks) or 'none'}.")
+        if self.kind is not None and self.kind not in KINDS:
+            raise UsageError(f"there is no event kind {self.kind!r}", f"The kinds are {', '.join(KINDS)}.")
+        wanted = [column for _, column in self.columns] + list(self.fields)
+        absent = [column for column in wanted if header is not None and column not in header]
+        if absent:
+            raise UsageError(
+                f"the file has no column {', '.join(map(repr, absent))}",
+                f"Its columns are {', '.join(map(repr, header or ()))}.",
+                "Name the right column, by flag or in freshtune.toml.",
+            )
+
+    def event(self, record: Record, tasks: Mapping[str, Task]) -> Mapping[str, Json]:
+        """What ``checks.EventChecks`` takes: the record's values under an event's names."""
+        sent: dict[str, Json] = {"task": self.task, "kind": self.kind or self._kind(tasks)}
+        if not self.columns and not self.fields:
+            return sent | dict(record)
+        for name, column in self.columns:
+            sent[name] = record.get(column)
+        if self.label_map and "label" in sent:
+            sent["label"] = self._mapped_label(sent["label"])
+        if self.fields:
+            kept = ((column, record.get(column)) for column in self.fields)
+            sent["fields"] = {column: _as_json(value) for column, value in kept if value is not None and value != ""}
+        return sent
+
+    def _kind(self, tasks: Mapping[str, Task]) -> str | None:
+        return tasks[self.task].kinds[0] if self.task else "review" if self.columns else None
+
+    def _mapped_label(self, label: Json) -> Json:
+        if isinstance(label, bool):
+            written = str(label).lower()
+        elif isinstance(label, float) and label.is_integer():
+            written = str(int(label))
+        else:
+            written = str(label).strip()
+        return self.label_map.get(written, label)
+
+
+class JsonEvents(NamedTuple):
+    """A batch of events out of JSON: those to keep, and those refused with their place in the batch."""
+
+    events: tuple[Checked, ...]
+    dead: tuple[tuple[int, DeadLetter], ...]
+
+    @property
+    def kept(self) -> list[Event]:
+        return [checked.event for checked in self.events]
+
+
+def parse_label_map(written: str) -> dict[str, str]:
+    """Read a label map as a flag has it.
+
+    Raises:
+        UsageError: a part is not ``sent=label``.
+
+    >>> parse_label_map("0=negative,1=positive")
+    {'0': 'negative', '1': 'positive'}
+    """
+    pairs = [part.partition("=") for part in written.split(",") if part.strip()]
+    for sent, equals, label in pairs:
+        if not equals or not sent.strip() or not label.strip():
+            raise UsageError(f"{written!r} is no label map", "", "Write it as 0=negative,1=positive.")
+    return {sent.strip(): label.strip() for sent, _, label in pairs}
+
+
+def events_from_json(batch: Sequence[Json | BadRecord], checks: EventChecks, source: str = "http") -> JsonEvents:
+    """Check a batch of event objects, as ``POST /v1/events`` gets them. A bad one is refused alone.
+
+    Raises:
+        UsageError: more objects than ``limits.max_batch_records``.
+    """
+    if len(batch) > checks.limits.max_batch_records:
+        raise UsageError(
+            f"{len(batch)} events in one batch",
+            f"The limit is {checks.limits.max_batch_records}.",
+            "Send fewer at once.",
+        )
+    events: list[Checked] = []
+    dead: list[tuple[int, DeadLetter]] = []
+    for place, sent in enumerate(batch):
+        try:
+            if isinstance(sent, BadRecord):
+                raise sent
+            if not isinstance(sent, Mapping):
+                raise BadRecord("not_an_object", f"a {type(sent).__name__}")
+            events.append(checks.event(sent))
+        except BadRecord as bad:
+            shown = bad.excerpt if isinstance(sent, BadRecord) else sent
+            dead.append((place, dead_letter(bad, shown, source, checks.masker)))
+    return JsonEvents(tuple(events), tuple(dead))
+
+
+def parse_events(body: bytes, checks: EventChecks) -> list[Json | BadRecord]:
+    """Read a JSON array, plain or as ``{"events": [...]}``, so that a broken element leaves the others whole.
+
+    The result is for ``events_from_json``.
+
+    Raises:
+        BadRecord: the body is no array.
+    """
+    try:
+        whole = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    else:
+        events = whole.get("events") if isinstance(whole, dict) else whole
+        if not isinstance(events, list):
+            raise BadRecord("broken_json", "the body is not an array of events")
+        return events
+    wrapped = _WRAPPED.fullmatch(body)
+    elements: list[Json | BadRecord] = []
+    for written in split_array(wrapped[1] if wrapped else body):
+        try:
+            elements.append(parse_json(written, checks.limits))
+        except BadRecord as bad:
+            elements.append(BadRecord(bad.reason, bad.detail, written[:_EXCERPT].decode("utf-8", "replace")))
+    return elements
+
+
+def _as_json(value: object) -> Json:
+    return value.isoformat() if isinstance(value, date) else value  # type: ignore[return-value]

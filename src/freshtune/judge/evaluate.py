@@ -1,0 +1,123 @@
+"""How good is a model on a held-out set: a scorecard, from true labels alone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from freshtune.errors import FreshtuneError, UsageError
+from freshtune.judge.intervals import estimates
+from freshtune.judge.metrics import METRICS, measure
+from freshtune.judge.outcome_table import OutcomeTable
+from freshtune.model.heads import Head
+from freshtune.model.heads.ordinal import Ordinal
+from freshtune.model.heads.score import Score
+from freshtune.model.predictor import Input, Predictor
+from freshtune.records import Example, Label, Outcome, Scorecard, Source
+from freshtune.tasks import Task
+
+TRUE_SOURCES: frozenset[Source] = frozenset({"human", "behaviour"})
+
+
+def evaluate(
+    predictor: Predictor,
+    task: Task,
+    held_out: Sequence[Example],
+    name: str,
+    known: Mapping[str, Outcome] | None = None,
+) -> Scorecard:
+    """Judge a model on held-out examples.
+
+    Args:
+        predictor: the model in the form in which it is served.
+        task: says which metrics count; the first is the primary one.
+        held_out: labelled by people or behaviour; examples without a label are passed over. None at all, a single class
+            or a single query give a scorecard too, with NaN for what is not defined (see ``judge.metrics``).
+        name: of the held-out set, such as ``new`` or ``old``.
+        known: outcomes of this very model by example id; those whose label still stands are not computed again.
+
+    Returns:
+        Metrics with 95 % intervals; for each category its ``examples`` and its primary metric; every outcome.
+
+    Raises:
+        UsageError: a label that a model or a rule made up, or the same example twice.
+        FreshtuneError: the model answers with numbers that are not finite.
+    """
+    labelled = _true_labels(held_out, name)
+    kept = {
+        example.id: outcome for example in labelled if (outcome := _still(known or {}, predictor.head, task, example))
+    }
+    computed = _outcomes(predictor, task, [example for example in labelled if example.id not in kept])
+    kept |= {outcome.id: outcome for outcome in computed}
+    outcomes = tuple(kept[example.id] for example in labelled)
+    table = OutcomeTable.of(outcomes, _middle(predictor.head))
+    return Scorecard(name, len(outcomes), estimates(table, task.metrics), _slices(table, task.metrics[0]), outcomes)
+
+
+def _true_labels(held_out: Sequence[Example], name: str) -> list[Example]:
+    labelled = [example for example in held_out if example.label is not None]
+    for example in labelled:
+        if example.provenance.source not in TRUE_SOURCES:
+            raise UsageError(
+                f"example {example.id} cannot judge a model",
+                f"its label in the held-out set {name!r} is {example.provenance.source}, neither human nor behaviour",
+                "Keep made-up labels on the training side.",
+            )
+    if len({example.id for example in labelled}) < len(labelled):
+        raise UsageError(f"the held-out set {name!r} names an example twice", "", "Give each example once.")
+    return labelled
+
+
+def _still(known: Mapping[str, Outcome], head: Head, task: Task, example: Example) -> Outcome | None:
+    """The known outcome of an example, if its label has not changed since."""
+    outcome = known.get(example.id)
+    return outcome if outcome and outcome.target == _number(head, task.head(), example.label) else None
+
+
+def _outcomes(predictor: Predictor, task: Task, examples: Sequence[Example]) -> Iterator[Outcome]:
+    if not examples:
+        return
+    head = predictor.head
+    ranked = any(METRICS[metric].unit == "query" for metric in task.metrics)
+    logits = predictor.logits([Input(example.text, example.pair) for example in examples])
+    if not np.isfinite(logits).all():
+        raise FreshtuneError(
+            f"the model cannot be judged on {len(examples)} examples",
+            "some of its answers are not finite numbers",
+            "Its training diverged or its file is damaged: lower the learning rate, or verify the release.",
+        )
+    answers = head.answers(logits)
+    columns = zip(
+        examples, answers.prediction.tolist(), answers.score.tolist(), answers.probabilities.tolist(), strict=True
+    )
+    for example, prediction, score, probabilities in columns:
+        yield Outcome(
+            id=example.id,
+            target=_number(head, task.head(), example.label),
+            prediction=prediction,
+            score=score,
+            probabilities=tuple(probabilities),
+            group=(example.split_key or example.text) if ranked else "",
+            category=example.category or "",
+        )
+
+
+def _number(head: Head, grown: Head, label: Label | None) -> float:
+    """The true label as a number; a class that the model does not have yet is numbered by the task's own head."""
+    if label is None:
+        return float("nan")
+    try:
+        return head.number(label)
+    except ValueError:
+        return grown.number(label)
+
+
+def _middle(head: Head) -> float:
+    return (head.lowest + head.highest) / 2 if isinstance(head, Ordinal | Score) else float("nan")
+
+
+def _slices(table: OutcomeTable, primary: str) -> dict[str, dict[str, float]]:
+    slices: dict[str, dict[str, float]] = {}
+    for category in np.unique(table.category[table.category != ""]).tolist():
+        part = table.at(table.category == category)
+        slices[category] = {"examples": float(len(part)), primary: measure(METRICS[primary], part)}
+    return slices

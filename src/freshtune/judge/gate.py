@@ -1,0 +1,70 @@
+"""Promote or refuse: a pure decision from scorecards and facts. What each rule asks stands in ``judge.rules``."""
+
+from collections.abc import Mapping
+
+from freshtune.errors import UsageError
+from freshtune.judge.case import Case, Gate, ReleaseFacts, paired, primary_metric
+from freshtune.judge.metrics import METRICS
+from freshtune.judge.rules import RULES, change, points
+from freshtune.records import Finding, Scorecard, Verdict
+
+__all__ = ["Gate", "ReleaseFacts", "judge", "judge_first"]
+
+
+def judge(
+    challenger: Mapping[str, Scorecard],
+    champion: Mapping[str, Scorecard],
+    facts: ReleaseFacts,
+    labels: Finding | None,
+    settings: Gate,
+) -> Verdict:
+    """Decide about an update.
+
+    Args:
+        challenger, champion: scorecards by the name of their held-out set, ``new`` and ``old`` among them, of the same
+            examples; the first metric is the primary one.
+        facts: sizes and latency, measured elsewhere.
+        labels: what ``label_test`` found about the delta; None when it was not run.
+        settings: thresholds.
+
+    Raises:
+        UsageError: the two sides were judged on different sets or examples.
+    """
+    if set(challenger) != set(champion):
+        raise UsageError(
+            "challenger and champion cannot be compared", f"{sorted(challenger)} against {sorted(champion)}"
+        )
+    pairs = {name: paired(card, champion[name]) for name, card in challenger.items()}
+    case = Case(pairs, primary_metric(challenger), facts, settings)
+    findings = [rule(case) for rule in RULES]
+    findings.append(labels or Finding("labels", True, {}, "The delta's labels were not tested."))
+    return Verdict(all(finding.passed for finding in findings), tuple(findings))
+
+
+def judge_first(
+    challenger: Mapping[str, Scorecard], baselines: Mapping[str, Mapping[str, Scorecard]], settings: Gate
+) -> Verdict:
+    """Decide about a first release, which has no champion.
+
+    It must not be below any baseline on any set, and must beat one of them beyond noise: a model that is level with
+    the majority class and with TF-IDF has learned nothing.
+
+    Args:
+        challenger: scorecards by held-out set.
+        baselines: the same of each baseline, by its name.
+    """
+    metric = METRICS[primary_metric(challenger)]
+    findings: list[Finding] = []
+    beaten = False
+    for name, cards in baselines.items():
+        numbers: dict[str, float] = {}
+        for held_out, card in challenger.items():
+            pair = paired(card, cards[held_out])
+            numbers[held_out], bound = change(metric, pair, settings.confidence)
+            beaten = beaten or bound > 0
+        passed = bool(numbers) and all(gain >= 0 for gain in numbers.values())
+        told = ", ".join(f"{points(gain)} on {held_out}" for held_out, gain in numbers.items())
+        findings.append(Finding(f"against {name}", passed, numbers, f"Against {name}: {told}; it must not be below."))
+    words = "A baseline is beaten beyond noise." if beaten else "No baseline is beaten beyond noise."
+    findings.append(Finding("beats a baseline", beaten, {}, words))
+    return Verdict(all(finding.passed for finding in findings), tuple(findings))

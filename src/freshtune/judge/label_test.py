@@ -1,0 +1,171 @@
+"""Can the labels of a delta be trusted? Its held-out labels come from the same hands, so no scorecard can tell.
+
+Two witnesses that do not know each other speak about each label: the champion, trained on other data, and a small
+model fitted out of fold on the delta itself over frozen features. Where both are sure of the same class, a true label
+seldom contradicts them, even in a new domain in which the champion alone is weak: there the delta's own model
+disagrees with it, and the example is not counted. A flipped label contradicts both. So the share of contradictions
+among the surer half of what they agree on estimates the share of flips, over all classes and within each (flips of
+one class only). Source: confident learning, Northcutt et al., 2021, with the champion as the second witness.
+
+Ordered scales are read as two classes, above and below the middle; labels at the middle are left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freshtune.judge.outcome_table import Floats
+from freshtune.model.answers import Answers
+from freshtune.model.heads import Head
+from freshtune.model.heads.classes import Classes
+from freshtune.model.heads.ordinal import Ordinal
+from freshtune.model.heads.score import Score
+from freshtune.records import Example, Finding
+
+RULE = "labels"
+
+
+@dataclass(frozen=True)
+class LabelTest:
+    """Settings of the test.
+
+    Attributes:
+        usual_contradictions: share that clean labels reach through honest mistakes.
+        max_contradictions: share above which a delta is refused, if it is also beyond chance of the usual one.
+        significance: chance at which the usual share would give so many, for all classes together (Bonferroni).
+        surer_share: part of the agreed examples of a class that is looked at, surest first.
+        least_labels: with fewer labels the test says that it cannot tell, and passes.
+        folds: of the out-of-fold model.
+        inverse_penalty: scikit-learn's ``C`` of that logistic regression, on features of unit variance over √width.
+    """
+
+    usual_contradictions: float = 0.06
+    max_contradictions: float = 0.12
+    significance: float = 0.02
+    surer_share: float = 0.5
+    least_labels: int = 60
+    folds: int = 5
+    inverse_penalty: float = 30.0
+
+
+def examine_labels(
+    delta: Sequence[Example],
+    head: Head,
+    champion: Answers,
+    features: NDArray[np.float32] | None,
+    settings: LabelTest,
+) -> Finding:
+    """Test the labels of a delta, training and held-out side together.
+
+    Args:
+        delta: ``n`` examples; those without a label are passed over.
+        head: reads the labels.
+        champion: its answers to the same ``n`` examples.
+        features: float32 ``[n, width]`` that do not depend on the delta's labels, such as pooled trunk output; None
+            leaves the champion as the only witness, and only contradictions above twice the allowance then refuse.
+        settings: thresholds.
+
+    Returns:
+        The finding; its numbers hold ``contradictions`` overall and of each class, and how many examples they rest on.
+    """
+    rows = np.array([row for row, example in enumerate(delta) if example.label is not None], np.int64)
+    numbers = np.array([_number(head, delta[row]) for row in rows])
+    side, witness, names = _classes(head, numbers, champion, rows)
+    kept = side >= 0
+    rows, side, witness = rows[kept], side[kept], witness[kept]
+    if len(rows) < settings.least_labels or len(np.unique(side)) < 2:
+        words = (
+            f"{len(rows)} usable labels of {len(np.unique(side))} classes are too few to test; they are taken as given."
+        )
+        return Finding(RULE, True, {"labels": float(len(rows))}, words)
+    own = witness if features is None else out_of_fold(features[rows], side, witness.shape[1], settings)
+    looked_at = _surer_agreements(witness, own, settings.surer_share)
+    return _finding(side, witness.argmax(axis=1), looked_at, names, features is None, settings)
+
+
+def _number(head: Head, example: Example) -> float:
+    try:
+        return float("nan") if example.label is None else head.number(example.label)
+    except ValueError:
+        return float("nan")  # a class that the champion does not know: it is no witness there
+
+
+def _classes(
+    head: Head, numbers: Floats, champion: Answers, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Floats, tuple[str, ...]]:
+    """Labels as class numbers (-1: not used), the champion's probabilities of them, and the names of the classes."""
+    if isinstance(head, Ordinal | Score):
+        middle, half = (head.lowest + head.highest) / 2, (head.highest - head.lowest) / 2
+        above = np.clip(0.5 + (champion.score[rows].astype(np.float64) - middle) / (2 * half), 0.0, 1.0)
+        unused = np.isnan(numbers) | (numbers == middle)
+        side = np.where(unused, -1, numbers > middle).astype(np.int64)
+        return side, np.stack([1 - above, above], axis=1), ("below the middle", "above the middle")
+    side = np.where(numbers < champion.probabilities.shape[1], numbers, -1).astype(np.int64)  # NaN is not used either
+    names = head.labels if isinstance(head, Classes) else tuple(str(place) for place in range(head.outputs))
+    return side, champion.probabilities[rows].astype(np.float64), names
+
+
+def out_of_fold(features: NDArray[np.float32], side: NDArray[np.int64], classes: int, settings: LabelTest) -> Floats:
+    """Probabilities of each label from a logistic regression that has not seen it, float64 ``[n, classes]``."""
+    from sklearn.linear_model import LogisticRegression
+
+    columns = features.astype(np.float64)
+    columns = (columns - columns.mean(axis=0)) / (columns.std(axis=0) + 1e-9) / np.sqrt(columns.shape[1])
+    fold = np.random.default_rng(0).permutation(len(side)) % settings.folds
+    told = np.zeros((len(side), classes))
+    for left_out in range(settings.folds):
+        seen = fold != left_out
+        if len(np.unique(side[seen])) < 2:
+            continue
+        model = LogisticRegression(C=settings.inverse_penalty, max_iter=500).fit(columns[seen], side[seen])
+        told[np.ix_(~seen, model.classes_)] = model.predict_proba(columns[~seen])
+    return told
+
+
+def _surer_agreements(witness: Floats, own: Floats, share: float) -> NDArray[np.int64]:
+    """Rows on which both witnesses name the same class: of each class the surer share."""
+    agreed = witness.argmax(axis=1) == own.argmax(axis=1)
+    chosen = []
+    for place in range(witness.shape[1]):
+        rows = np.flatnonzero(agreed & (witness.argmax(axis=1) == place))
+        surest = np.argsort(-(witness[rows, place] + own[rows, place]), kind="stable")
+        chosen.append(rows[surest[: int(np.ceil(share * len(rows)))]])
+    return np.concatenate(chosen)
+
+
+def _chance(number: int, contradictions: int, usual: float) -> float:
+    """P(at least so many of ``number`` | each with the usual share), exact."""
+    from scipy.stats import binom
+
+    return float(binom.sf(contradictions - 1, number, usual))
+
+
+def _finding(
+    side: NDArray[np.int64],
+    named: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    names: tuple[str, ...],
+    alone: bool,
+    settings: LabelTest,
+) -> Finding:
+    wrong = side[rows] != named[rows]
+    groups = {"all": np.ones(len(rows), np.bool_)}
+    groups |= {names[place]: named[rows] == place for place in np.unique(named[rows]).tolist()}
+    factor = 2.0 if alone else 1.0
+    numbers = {"labels": float(len(side)), "looked_at": float(len(rows))}
+    suspicious: list[str] = []
+    for name, members in groups.items():
+        count, bad = int(members.sum()), int(wrong[members].sum())
+        numbers[f"contradictions/{name}"] = share = bad / count if count else 0.0
+        beyond = _chance(count, bad, factor * settings.usual_contradictions) < settings.significance / len(groups)
+        if share > factor * settings.max_contradictions and beyond:
+            suspicious.append(f"{bad} of {count} ({name})")
+    witnesses = "the champion" if alone else "the champion and the delta's own out-of-fold model"
+    words = (
+        f"Where {witnesses} are surest, labels contradict them in {numbers['contradictions/all']:.1%} of {len(rows)}"
+    )
+    if suspicious:
+        words += ": too many, " + ", ".join(suspicious) + f"; {factor * settings.max_contradictions:.0%} may be"
+    return Finding(RULE, not suspicious, numbers, words + ".")

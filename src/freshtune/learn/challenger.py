@@ -1,0 +1,158 @@
+"""From a champion's top and some examples to a challenger's: what the loop is fed, and what becomes of its weights."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from freshtune.errors import ConfigurationError
+from freshtune.learn.batches import TrainingSet
+from freshtune.learn.fit import Fit, FitReport, Run, Step, averaged, fit, supervised_loss
+from freshtune.learn.losses import Loss
+from freshtune.learn.losses.distillation import Distillation
+from freshtune.learn.losses.supervised import Supervised
+from freshtune.learn.memory import Memory
+from freshtune.model.adapters import Adapter
+from freshtune.model.adapters.top_layers import TopLayers
+from freshtune.model.heads import Head
+from freshtune.records import Example
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from freshtune.model.backbone import TextModel
+
+Inputs = Sequence[NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Learn:
+    """How a challenger is made from a champion.
+
+    Attributes:
+        adapter: which weights learn.
+        losses: terms of the sum.
+        memory: what is remembered, and how much of it mixes in.
+        average: shares of the tuned weights that are tried against the champion's; the one with the lowest loss on
+            development data stays. One value is taken as it is.
+        development: share of the training side that is only looked at, in [0, 1).
+    """
+
+    fit: Fit = field(default_factory=Fit)
+    adapter: Adapter = TopLayers(k=2)
+    losses: tuple[Loss, ...] = (Supervised(), Distillation())
+    memory: Memory = Memory()
+    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.7,)
+    development: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Examples with what the first trained layer reads of each; ``remembered`` marks those out of memory."""
+
+    examples: Sequence[Example]
+    inputs: Inputs
+    remembered: NDArray[np.bool_]
+    development: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Challenger:
+    """What an update learned.
+
+    Attributes:
+        weights: of the whole top, by name.
+        share: of the tuned weights in the average.
+        report: of the loop.
+    """
+
+    weights: Mapping[str, "Tensor"]
+    share: float
+    report: FitReport
+
+
+def tune(
+    model: "TextModel",
+    cut: int,
+    head: Head,
+    lesson: Lesson,
+    teacher: NDArray[np.float32],
+    settings: Learn,
+    run: Run | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Challenger:
+    """Tune a champion's top on a lesson; ``model`` ends with the challenger's weights.
+
+    Args:
+        model: the champion.
+        teacher: its logits of the lesson's rows, float32 ``[n, outputs]``.
+
+    Raises:
+        ConfigurationError: the adapter trains below the cut, where the inputs were computed once and for all.
+    """
+    lowest = settings.adapter.lowest_trained(model.layers)
+    if lowest < cut:
+        raise ConfigurationError(
+            f"{settings.adapter} cannot learn above a cached trunk.",
+            f"It trains from layer {lowest} on, the trunk ends at {cut}.",
+            "Choose an adapter above the cut, or make a new trunk: freshtune train.",
+        )
+    settings.adapter.attach(model)
+    champion = {name: weight.clone() for name, weight in model.top_state(cut).items()}
+    report = fit(model, cut, *_sides(lesson, head, teacher), settings.losses, settings.fit, run, on_step)
+    tuned = {name: weight.clone() for name, weight in model.top_state(cut).items()}
+    _, development = _sides(lesson, head, teacher)
+    share = _best_share(model, cut, (tuned, champion), settings.average, development)
+    model.load_top(averaged(tuned, champion, share))
+    return Challenger(model.top_state(cut), share, report)
+
+
+def begin(
+    model: "TextModel",
+    cut: int,
+    head: Head,
+    lesson: Lesson,
+    settings: Learn,
+    run: Run | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Challenger:
+    """Train a first model: no teacher, no average."""
+    settings.adapter.attach(model)
+    terms = [term for term in settings.losses if isinstance(term, Supervised)] or [Supervised()]
+    report = fit(model, cut, *_sides(lesson, head, None), terms, settings.fit, run, on_step)
+    return Challenger(model.top_state(cut), 1.0, report)
+
+
+def _sides(lesson: Lesson, head: Head, teacher: NDArray[np.float32] | None) -> tuple[TrainingSet, TrainingSet]:
+    def of(rows: NDArray[np.int64]) -> TrainingSet:
+        examples = [lesson.examples[row] for row in rows]
+        targets = [head.target(example.label) for example in examples if example.label is not None]
+        return TrainingSet(
+            head=head,
+            inputs=[lesson.inputs[row] for row in rows],
+            targets=np.stack(targets) if targets else np.empty((0, head.outputs), np.float32),
+            weights=np.asarray([example.weight for example in examples], np.float32),
+            remembered=lesson.remembered[rows],
+            teacher=None if teacher is None else teacher[rows],
+        )
+
+    return of(np.flatnonzero(~lesson.development)), of(np.flatnonzero(lesson.development))
+
+
+def _best_share(
+    model: "TextModel",
+    cut: int,
+    weights: tuple[Mapping[str, "Tensor"], Mapping[str, "Tensor"]],
+    shares: Sequence[float],
+    development: TrainingSet,
+) -> float:
+    if len(shares) == 1 or not len(development):
+        return shares[0]
+    losses = {}
+    for share in shares:
+        model.load_top(averaged(*weights, share))
+        losses[share] = supervised_loss(model, cut, development)
+    return min(losses, key=lambda share: losses[share])

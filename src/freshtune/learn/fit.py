@@ -1,0 +1,317 @@
+"""The one loop: batches by length, a weighted sum of loss terms, early stop, and a checkpoint to go on from."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from freshtune.faults import fault_point
+from freshtune.learn import checkpoint
+from freshtune.learn.batches import Batch, TrainingSet, assemble, epochs, length_batches
+from freshtune.learn.checkpoint import Progress
+from freshtune.learn.losses import Loss
+from freshtune.learn.losses.supervised import Supervised
+from freshtune.learn.optimiser import AdamW, warmed_linear
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from freshtune.model.blocks import TextModel
+
+_PREDICTION_TOKENS = 4_096
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the loop runs.
+
+    Attributes:
+        epochs: passes over all examples at most.
+        batch_tokens: tokens of a batch, padding included, at most.
+        learning_rate: of the trained layers, at the top of the schedule.
+        head_rate_ratio: the head's learning rate over theirs.
+        warmup_ratio: share of all steps in which the rate rises.
+        clip: gradients are scaled down to this norm.
+        evaluate_every: steps between two looks at the development data.
+        patience: looks without a lower loss after which it stops.
+        checkpoint_seconds: a checkpoint is written when this long has passed since the last.
+        seed: of order, dropout and new heads.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 2
+    batch_tokens: Annotated[int, Field(ge=1)] = 1_200
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    head_rate_ratio: Annotated[float, Field(gt=0)] = 3.0
+    warmup_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    evaluate_every: Annotated[int, Field(ge=1)] = 25
+    patience: Annotated[int, Field(ge=1)] = 4
+    checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
+    seed: int = 0
+
+
+class Step(NamedTuple):
+    """What a progress bar shows."""
+
+    number: int
+    total: int
+    loss: float
+    learning_rate: float
+    development_loss: float | None
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a run went; the model holds the best weights."""
+
+    steps: int
+    best_step: int
+    development_loss: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's place on disk.
+
+    Attributes:
+        folder: where its checkpoint lies.
+        fingerprint: digest of everything that its result depends on.
+    """
+
+    folder: Path
+    fingerprint: str
+
+
+def fit(
+    model: "TextModel",
+    cut: int,
+    examples: TrainingSet,
+    development: TrainingSet,
+    terms: Sequence[Loss],
+    settings: Fit,
+    run: Run | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> FitReport:
+    """Train the weights of a model that require a gradient; they end where the development loss was lowest.
+
+    Args:
+        model: already frozen where it must not learn.
+        cut: number of layers below ``examples.inputs``.
+        examples, development: rows to learn from and to look at; without development rows the last weights stay.
+        terms: loss terms; those of weight 0 are not computed.
+        run: where to keep checkpoints and find an interrupted run's; None keeps none.
+        on_step: told after each step.
+
+    Raises:
+        FloatingPointError: the loss is not finite.
+    """
+    import torch
+
+    started = time.perf_counter()
+    torch.manual_seed(settings.seed)
+    _set_dropout(model, settings.dropout)
+    state = _State.fresh(model, settings, run)
+    active = [term for term in terms if term.weight > 0]
+    plan = list(epochs(examples, settings.batch_tokens, settings.epochs, settings.seed))
+    total = sum(len(batches) for _, batches in plan)
+    saved = time.perf_counter()
+    for rows in _remaining(plan, state.progress.step):
+        loss = _step(model, cut, assemble(examples, rows), active, state, settings, total)
+        state.progress = replace(state.progress, step=state.progress.step + 1)
+        step = state.progress.step
+        looked = None
+        if len(development) and (step % settings.evaluate_every == 0 or step == total):
+            looked = state.look(supervised_loss(model, cut, development))
+        on_step(
+            Step(
+                step,
+                total,
+                loss,
+                settings.learning_rate * warmed_linear(step - 1, total, settings.warmup_ratio),
+                looked,
+            )
+        )
+        if state.progress.checks_without_gain >= settings.patience:
+            break
+        if run and time.perf_counter() - saved >= settings.checkpoint_seconds:
+            state.save(run)
+            saved = time.perf_counter()
+            fault_point("fit:after_checkpoint")
+    state.restore_best()
+    model.eval()
+    progress = state.progress
+    return FitReport(progress.step, progress.best_step, progress.best_loss, time.perf_counter() - started)
+
+
+def predict(model: "TextModel", cut: int, inputs: Sequence[NDArray[np.generic]]) -> NDArray[np.float32]:
+    """Logits, float32 ``[n, outputs]``, of rows as in TrainingSet.inputs; in evaluation mode, without dropout."""
+    import torch
+
+    from freshtune.learn.batches import padded
+
+    logits = np.zeros((len(inputs), model.head.out_features), np.float32)
+    training = model.training
+    model.eval()
+    with torch.inference_mode(), precision():
+        for rows in length_batches([len(row) for row in inputs], _PREDICTION_TOKENS):
+            block, mask = padded([inputs[row] for row in rows])
+            logits[rows] = _forward(model, block, mask, cut).float().numpy()
+    model.train(training)
+    return logits
+
+
+def supervised_loss(model: "TextModel", cut: int, development: TrainingSet) -> float:
+    """Mean supervised loss on development rows."""
+    import torch
+
+    logits = torch.from_numpy(predict(model, cut, development.inputs))
+    shortened = replace(development, inputs=[row[:1] for row in development.inputs])  # only its labels are looked at
+    everything = assemble(shortened, np.arange(len(development)))
+    return float(Supervised()(everything, logits))
+
+
+def averaged(ours: Mapping[str, "Tensor"], theirs: Mapping[str, "Tensor"], share: float) -> dict[str, "Tensor"]:
+    """``share`` of our weights and the rest of theirs, by name.
+
+    Source: Wortsman et al., *Robust fine-tuning of zero-shot models*, 2022.
+    """
+    return {name: theirs[name].lerp(weight, share) if share < 1 else weight for name, weight in ours.items()}
+
+
+def precision() -> AbstractContextManager[object]:
+    """bf16 autocast where the CPU multiplies it in hardware; elsewhere nothing: emulated, it is 100 times slower."""
+    import torch
+
+    if torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported():
+        return torch.autocast("cpu", torch.bfloat16)
+    return nullcontext()
+
+
+@dataclass
+class _State:
+    """What a checkpoint holds."""
+
+    model: "TextModel"
+    optimiser: AdamW
+    names: Sequence[str]
+    progress: Progress
+    best: dict[str, "Tensor"]
+
+    @staticmethod
+    def fresh(model: "TextModel", settings: Fit, run: Run | None) -> "_State":
+        """At the start, or where an interrupted run stood."""
+        trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+        rates = [
+            settings.learning_rate * (settings.head_rate_ratio if name.startswith("head.") else 1) for name in trained
+        ]
+        optimiser = AdamW(list(trained.values()), rates, settings.weight_decay)
+        state = _State(model, optimiser, list(trained), Progress(run.fingerprint if run else ""), {})
+        found = checkpoint.load(run.folder, run.fingerprint) if run else None
+        if found:
+            state._resume(*found)
+        return state
+
+    def look(self, loss: float) -> float:
+        """Remember the weights if they are the best so far."""
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"The loss on development data is {loss}.")
+        best = self.progress.best_loss
+        if best is None or loss < best:
+            self.best = {name: weight.detach().clone() for name, weight in self._trained()}
+            self.progress = replace(self.progress, best_step=self.progress.step, best_loss=loss, checks_without_gain=0)
+        else:
+            self.progress = replace(self.progress, checks_without_gain=self.progress.checks_without_gain + 1)
+        return loss
+
+    def restore_best(self) -> None:
+        import torch
+
+        with torch.no_grad():
+            for name, weight in self._trained():
+                if name in self.best:
+                    weight.copy_(self.best[name])
+
+    def save(self, run: Run) -> None:
+        import torch
+
+        tensors = {"random": torch.get_rng_state()}
+        for (name, weight), (first, second) in zip(self._trained(), self.optimiser.moments, strict=True):
+            tensors |= {f"weight/{name}": weight.detach(), f"first/{name}": first, f"second/{name}": second}
+        tensors |= {f"best/{name}": weight for name, weight in self.best.items()}
+        checkpoint.save(run.folder, self.progress, tensors)
+
+    def _resume(self, progress: Progress, tensors: Mapping[str, "Tensor"]) -> None:
+        import torch
+
+        with torch.no_grad():
+            for (name, weight), (first, second) in zip(self._trained(), self.optimiser.moments, strict=True):
+                weight.copy_(tensors[f"weight/{name}"])
+                first.copy_(tensors[f"first/{name}"])
+                second.copy_(tensors[f"second/{name}"])
+        torch.set_rng_state(tensors["random"])
+        self.progress = progress
+        self.best = {name: tensors[f"best/{name}"] for name in self.names if f"best/{name}" in tensors}
+
+    def _trained(self) -> Iterator[tuple[str, "Tensor"]]:
+        return zip(self.names, self.optimiser.weights, strict=True)
+
+
+def _step(
+    model: "TextModel", cut: int, batch: Batch, terms: Sequence[Loss], state: _State, settings: Fit, total: int
+) -> float:
+    from torch.nn.utils import clip_grad_norm_
+
+    model.train()
+    with precision():
+        logits = _forward(model, batch.inputs, batch.attention_mask, cut)
+    loss = sum((term.weight * term(batch, logits.float()) for term in terms), logits.new_zeros(()))
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise FloatingPointError(f"The loss is {value} at step {state.progress.step + 1}.")
+    loss.backward()  # type: ignore[no-untyped-call]
+    clip_grad_norm_(state.optimiser.weights, settings.clip)
+    state.optimiser.step(state.progress.step + 1, warmed_linear(state.progress.step, total, settings.warmup_ratio))
+    return value
+
+
+def _forward(model: "TextModel", inputs: "Tensor", mask: "Tensor", cut: int) -> "Tensor":
+    if inputs.dtype.is_floating_point:
+        return model.upper(inputs, mask, cut)
+    return model(inputs, mask)  # type: ignore[no-any-return]
+
+
+def _remaining(plan: Sequence[tuple[int, Sequence[NDArray[np.int64]]]], done: int) -> Iterator[NDArray[np.int64]]:
+    every = (rows for _, batches in plan for rows in batches)
+    yield from (rows for number, rows in enumerate(every) if number >= done)
+
+
+def _set_dropout(model: "TextModel", dropout: float) -> None:
+    from freshtune.model.blocks import Layer
+
+    model.dropout = dropout
+    for block in model.blocks.values():
+        assert isinstance(block, Layer)  # noqa: S101
+        block.dropout = dropout
+
+
+def seeded(seed: int) -> None:
+    """Make what follows, a new head's values and dropout, depend on the seed alone."""
+    import torch
+
+    torch.manual_seed(seed)
+
+
+def threads() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

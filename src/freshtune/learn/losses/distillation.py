@@ -1,0 +1,47 @@
+"""Keep to what the champion says: the term that holds a challenger to what was known."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+if TYPE_CHECKING:
+    import torch
+
+    from freshtune.learn.batches import Batch
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Kullback-Leibler divergence of the model's answers from the teacher's; 0 where they agree.
+
+    The champion knows remembered examples and may be wrong on new ones, so the two carry factors of their own.
+    Source: Hinton, Vinyals and Dean, *Distilling the knowledge in a neural network*, 2015; scaled by temperature².
+
+    Attributes:
+        remembered, new: factor on examples out of memory and on the delta's.
+    """
+
+    weight: Annotated[float, Field(ge=0)] = 1.0
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    remembered: Annotated[float, Field(ge=0)] = 1.0
+    new: Annotated[float, Field(ge=0)] = 0.0
+    name: Literal["distillation"] = "distillation"
+
+    def __call__(self, batch: "Batch", logits: "torch.Tensor") -> "torch.Tensor":
+        """Mean over the batch; 0 without a teacher."""
+        import torch
+        from torch.nn import functional
+
+        if batch.teacher is None:
+            return logits.sum() * 0
+        ours, theirs = logits / self.temperature, batch.teacher / self.temperature
+        if batch.head.kind == "classes":
+            log_teacher = functional.log_softmax(theirs, dim=1)
+            each = (log_teacher.exp() * (log_teacher - functional.log_softmax(ours, dim=1))).sum(dim=1)
+        else:
+            above = torch.sigmoid(theirs)
+            gap = functional.binary_cross_entropy_with_logits(ours, above, reduction="none")
+            each = (gap - functional.binary_cross_entropy_with_logits(theirs, above, reduction="none")).mean(dim=1)
+        factor = torch.where(batch.remembered, self.remembered, self.new)
+        return (each * factor).mean() * self.temperature**2

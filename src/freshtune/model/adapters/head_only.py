@@ -1,0 +1,21 @@
+"""Only the last linear layer learns."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from freshtune.model.backbone import TextModel
+
+
+@dataclass(frozen=True)
+class HeadOnly:
+    """The whole network is trunk: the fastest update, and the one that learns least."""
+
+    name: Literal["head_only"] = "head_only"
+
+    def lowest_trained(self, layers: int) -> int:
+        return layers
+
+    def attach(self, model: "TextModel") -> None:
+        model.requires_grad_(False)
+        model.head.requires_grad_(True)

@@ -1,0 +1,129 @@
+"""Open a text model by its name: bundled with a package, a folder, or a hub id.
+
+The only file that knows ``transformers``, which is imported only for a folder without safetensors or without a
+``tokenizer.json``. Importing this module imports torch.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import orjson
+from torch import Tensor
+
+from freshtune.errors import ConfigurationError, IntegrityError, NotFound
+from freshtune.model.blocks import Layer, TextModel
+from freshtune.model.bundled import BUNDLED, bundled_folder, default_cache
+from freshtune.model.families import Architecture, architecture_of, renamed
+from freshtune.model.hub import hub_folder
+from freshtune.model.tokens import Tokens
+from freshtune.records import Json
+
+__all__ = ["Layer", "TextModel", "open_backbone", "open_top"]
+
+
+def open_backbone(name: str, cache_folder: Path | None, outputs: int, max_tokens: int) -> tuple[TextModel, Tokens]:
+    """Open a pretrained model with a fresh linear head, fp32, in evaluation mode.
+
+    The head's values come from torch's global generator.
+
+    Args:
+        name: ``bundled:NAME``, a folder, or a hub id.
+        cache_folder: where a bundled model is converted to; None means :func:`freshtune.model.bundled.default_cache`.
+        outputs: number of logits.
+        max_tokens: longest input; at most the model's positions.
+
+    Raises:
+        NotFound: nothing of that name here, and no network to fetch it; says what to install or where to put it.
+        ConfigurationError: the model's family is not supported, or it reads fewer tokens than ``max_tokens``.
+        IntegrityError: its files cannot be read.
+    """
+    folder = _folder(name, cache_folder or default_cache())
+    config = _config(folder)
+    architecture = architecture_of(config)
+    if max_tokens > architecture.positions:
+        raise ConfigurationError(
+            f"max_tokens = {max_tokens} is more than {name} reads.", "", f"Set it to {architecture.positions} at most."
+        )
+    model = TextModel(architecture, outputs)
+    weights = renamed(_stored_weights(folder), config)
+    try:
+        model.load_state_dict({**model.top_state(architecture.layers), **weights})
+    except RuntimeError as error:
+        raise IntegrityError(f"The weights in {folder} do not fit their config.json.", str(error)) from None
+    prefix = BUNDLED[name.removeprefix("bundled:")].prefix if name.startswith("bundled:") else ""
+    return model.eval(), _tokens(folder, prefix, max_tokens)
+
+
+def open_top(config: Mapping[str, Json], cut: int, outputs: int, state: Mapping[str, Tensor]) -> TextModel:
+    """Rebuild the layers above ``cut`` alone, without reading the trunk; torch's random numbers are left as they were.
+
+    Args:
+        config: :meth:`Architecture.as_json` of the whole model.
+        cut: number of layers below.
+        state: every weight of :meth:`TextModel.top_state`.
+
+    Raises:
+        IntegrityError: a weight is missing, unknown, or of another shape.
+    """
+    import torch
+
+    # Values drawn here are overwritten; building without any (on torch's meta device) imports its compiler, for a second.
+    with torch.random.fork_rng(devices=[]):
+        model = TextModel(Architecture.of_json(config), outputs, cut=cut)
+    try:
+        model.load_state_dict(dict(state))
+    except RuntimeError as error:
+        raise IntegrityError("The stored weights of a release do not fit its model.", str(error)) from None
+    return model.eval()
+
+
+def _folder(name: str, cache_folder: Path) -> Path:
+    if name.startswith("bundled:"):
+        return bundled_folder(name.removeprefix("bundled:"), cache_folder)
+    path = Path(name).expanduser()
+    return path if path.is_dir() else hub_folder(name)
+
+
+def _config(folder: Path) -> dict[str, Json]:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise NotFound(f"{folder} holds no config.json.", "", "Name the folder that a model was saved to.")
+    try:
+        config = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise IntegrityError(f"{path} is no JSON.", str(error)) from None
+    if not isinstance(config, dict):
+        raise IntegrityError(f"{path} is no JSON object.")
+    return config
+
+
+def _stored_weights(folder: Path) -> Mapping[str, Tensor]:
+    path = folder / "model.safetensors"
+    if path.is_file():
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise IntegrityError(f"{path} cannot be read.", str(error)) from None
+    from transformers import AutoModel
+
+    try:
+        state: Mapping[str, Tensor] = AutoModel.from_pretrained(folder, local_files_only=True).state_dict()
+    except (OSError, ValueError) as error:
+        raise NotFound(f"{folder} holds no weights that can be read.", str(error), "Add model.safetensors.") from None
+    return state
+
+
+def _tokens(folder: Path, prefix: str, max_tokens: int) -> Tokens:
+    path = folder / "tokenizer.json"
+    if path.is_file():
+        return Tokens.open(path, prefix, max_tokens)
+    from transformers import AutoTokenizer
+
+    try:
+        fast = AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
+        return Tokens.of(fast.backend_tokenizer, prefix, max_tokens)
+    except (OSError, ValueError, AttributeError) as error:
+        raise NotFound(f"{folder} holds no fast tokenizer.", str(error), "Add tokenizer.json.") from None

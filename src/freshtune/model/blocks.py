@@ -1,0 +1,218 @@
+"""The network itself, in plain torch: embeddings, layers, pooling and a linear head, cut wherever one likes.
+
+The layers are our own and not those of ``transformers`` for a measured reason: importing a model of that library takes
+4 to 5 s, a quarter of what a whole update may take. ``tests/contracts/test_backbones.py`` holds them equal to the
+library's forward pass. Importing this module imports torch.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from freshtune.model.families import Architecture, Pooling
+
+
+class Layer(nn.Module):
+    """One transformer layer, norm after each part (BERT) or before it (GPT-2).
+
+    Attention weights are not dropped in training, only what each part adds: the CPU's fused kernel knows no dropout.
+    """
+
+    def __init__(self, architecture: Architecture, dropout: float) -> None:
+        super().__init__()
+        width, epsilon = architecture.width, architecture.norm_epsilon
+        self.width, self.heads, self.causal = width, architecture.heads, architecture.causal
+        self.activation, self.dropout = architecture.activation, dropout
+        self.qkv = nn.Linear(width, 3 * width)
+        self.attention_out = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width, epsilon)
+        self.inner_in = nn.Linear(width, architecture.inner)
+        self.inner_out = nn.Linear(architecture.inner, width)
+        self.inner_norm = nn.LayerNorm(width, epsilon)
+
+    def forward(self, hidden: Tensor, visible: Tensor | None) -> Tensor:
+        """One step up.
+
+        Args:
+            hidden: ``[b, t, width]``.
+            visible: bool ``[b, 1, t or 1, t]``, True where a token may look; None where nothing is padded.
+        """
+        if self.causal:
+            hidden = hidden + self._dropped(self._attention(self.attention_norm(hidden), visible))
+            return hidden + self._dropped(self._inner(self.inner_norm(hidden)))
+        hidden = self.attention_norm(hidden + self._dropped(self._attention(hidden, visible)))
+        return cast(Tensor, self.inner_norm(hidden + self._dropped(self._inner(hidden))))
+
+    def _attention(self, hidden: Tensor, visible: Tensor | None) -> Tensor:
+        query, key, value = self.qkv(hidden).split(self.width, dim=-1)
+        if _exporting():
+            attended = _ExportedAttention.apply(query, key, value, self.heads, self.causal)  # type: ignore[no-untyped-call]
+        else:
+            attended = attention(query, key, value, self.heads, visible, self.causal)
+        return cast(Tensor, self.attention_out(attended))
+
+    def _inner(self, hidden: Tensor) -> Tensor:
+        return cast(Tensor, self.inner_out(_activated(self.inner_in(hidden), self.activation)))
+
+    def _dropped(self, addition: Tensor) -> Tensor:
+        return functional.dropout(addition, self.dropout) if self.training and self.dropout else addition
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, heads: int, visible: Tensor | None, causal: bool) -> Tensor:
+    """Scaled dot-product attention of ``[b, t, width]`` each, in ``heads`` slices of the width."""
+    batch, length, width = query.shape
+    queries, keys, values = (part.view(batch, length, heads, -1).transpose(1, 2) for part in (query, key, value))
+    is_causal = causal and visible is None
+    attended = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=visible, is_causal=is_causal)
+    return attended.transpose(1, 2).reshape(batch, length, width)
+
+
+class _ExportedAttention(torch.autograd.Function):
+    """Attention as the one fused node that onnxruntime has for it, instead of some twenty plain ones."""
+
+    @staticmethod
+    def forward(ctx: object, query: Tensor, key: Tensor, value: Tensor, heads: int, causal: bool) -> Tensor:  # noqa: ARG004
+        return attention(query, key, value, heads, None, causal)
+
+    @staticmethod
+    def symbolic(graph: Any, query: Any, key: Any, value: Any, heads: int, causal: bool) -> Any:
+        name = "com.microsoft::MultiHeadAttention"
+        output = graph.op(name, query, key, value, num_heads_i=heads, unidirectional_i=int(causal))
+        output.setType(query.type())
+        return output
+
+
+def _exporting() -> bool:
+    return torch.onnx.is_in_onnx_export()
+
+
+def _activated(values: Tensor, activation: str) -> Tensor:
+    if activation == "relu":
+        return functional.relu(values)
+    return functional.gelu(values, approximate="tanh" if activation == "gelu_tanh" else "none")
+
+
+class TextModel(nn.Module):
+    """A text model with a linear head, in two halves: ``upper(lower(x))`` is the whole at every cut.
+
+    Inputs are padded on the right, if at all. A part whose weights are all frozen drops nothing in training, so that
+    what comes out of it may be computed once and kept.
+
+    Args:
+        architecture: the shape.
+        outputs: number of logits.
+        dropout: share of each addition, and of the pooled vector, that is dropped in training.
+        cut: where only the top is wanted, the number of layers below it; they and the embeddings are then not built.
+    """
+
+    def __init__(self, architecture: Architecture, outputs: int, dropout: float = 0.1, cut: int | None = None) -> None:
+        super().__init__()
+        self.architecture, self.dropout, self.lowest = architecture, dropout, cut
+        if cut is None:
+            self.tokens = nn.Embedding(architecture.vocabulary, architecture.width)
+            self.positions = nn.Embedding(architecture.positions, architecture.width)
+            if not architecture.causal:
+                self.embedding_norm = nn.LayerNorm(architecture.width, architecture.norm_epsilon)
+        present = range(cut or 0, architecture.layers)
+        self.blocks = nn.ModuleDict({str(index): Layer(architecture, dropout) for index in present})
+        if architecture.causal:
+            self.final_norm = nn.LayerNorm(architecture.width, architecture.norm_epsilon)
+        self.head = nn.Linear(architecture.width, outputs)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def layers(self) -> int:
+        """Number of layers of the whole model."""
+        return self.architecture.layers
+
+    @property
+    def width(self) -> int:
+        """Width of the hidden state."""
+        return self.architecture.width
+
+    def lower(self, input_ids: Tensor, attention_mask: Tensor | None, cut: int) -> Tensor:
+        """Embeddings and the layers below ``cut``.
+
+        Args:
+            input_ids: int32 or int64 ``[b, t]``.
+            attention_mask: ``[b, t]``, 0 where padded; None where nothing is.
+            cut: from 0, the embeddings alone, to ``layers``.
+
+        Returns:
+            Hidden state ``[b, t, width]``.
+        """
+        hidden = self.tokens(input_ids) + self.positions.weight[: input_ids.shape[1]]
+        if not self.architecture.causal:
+            hidden = self.embedding_norm(hidden)
+        if self.tokens.training and self.dropout:
+            hidden = functional.dropout(hidden, self.dropout)
+        return self._through(hidden, attention_mask, range(cut))
+
+    def upper(self, hidden: Tensor, attention_mask: Tensor | None, cut: int) -> Tensor:
+        """The layers from ``cut`` on, pooling and head: logits ``[b, outputs]`` of a hidden state of :meth:`lower`."""
+        hidden = self._through(hidden, attention_mask, range(cut, self.layers))
+        if self.architecture.causal:
+            hidden = self.final_norm(hidden)
+        vectors = pooled(hidden, attention_mask, self.architecture.pooling)
+        return cast(Tensor, self.head(functional.dropout(vectors, self.dropout, self.head.training)))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Logits ``[b, outputs]`` of the whole model."""
+        return self.upper(self.lower(input_ids, attention_mask, 0), attention_mask, 0)
+
+    def train(self, mode: bool = True) -> "TextModel":
+        """Training mode for every part that has a weight to train."""
+        super().train(mode)
+        for part in (*self.children(), *self.blocks.children()):
+            if mode and not any(weight.requires_grad for weight in part.parameters()):
+                part.eval()
+        return self
+
+    def trunk_parameters(self, cut: int) -> Iterator[nn.Parameter]:
+        """Every weight below ``cut``, the embeddings included."""
+        return (weight for name, weight in self.named_parameters() if not self._above(name, cut))
+
+    def top_state(self, cut: int) -> dict[str, Tensor]:
+        """Every weight from ``cut`` on by name, detached; the head is part of it."""
+        return {name: value.detach() for name, value in self.state_dict().items() if self._above(name, cut)}
+
+    def load_top(self, state: Mapping[str, Tensor]) -> None:
+        """Copy the weights of :meth:`top_state` in; KeyError on a name that is not there."""
+        own = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, value in state.items():
+                own[name].copy_(value)
+
+    def _through(self, hidden: Tensor, attention_mask: Tensor | None, indices: range) -> Tensor:
+        visible = None if attention_mask is None else _visible(attention_mask, self.architecture.causal)
+        for index in indices:
+            hidden = self.blocks[str(index)](hidden, visible)
+        return hidden
+
+    @staticmethod
+    def _above(name: str, cut: int) -> bool:
+        part, _, rest = name.partition(".")
+        return part in ("head", "final_norm") or (part == "blocks" and int(rest.partition(".")[0]) >= cut)
+
+
+def _visible(attention_mask: Tensor, causal: bool) -> Tensor:
+    """Bool ``[b, 1, t or 1, t]``: which tokens each token may look at."""
+    present = attention_mask.bool()[:, None, None, :]
+    if not causal:
+        return present
+    length = attention_mask.shape[1]
+    return present & torch.ones(length, length, dtype=torch.bool, device=attention_mask.device).tril()
+
+
+def pooled(hidden: Tensor, attention_mask: Tensor | None, pooling: Pooling) -> Tensor:
+    """One vector a text, ``[b, width]``, from ``[b, t, width]``; padding has no part in it."""
+    if attention_mask is None:
+        return hidden.mean(dim=1) if pooling == "mean" else hidden[:, -1]
+    lengths = attention_mask.sum(dim=1)
+    if pooling == "last":
+        return hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]
+    return (hidden * attention_mask[:, :, None]).sum(dim=1) / lengths[:, None]

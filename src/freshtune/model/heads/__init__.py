@@ -1,0 +1,40 @@
+"""How logits become an answer, in numpy alone. The loss that trains a head lives in ``learn/losses/supervised.py``."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freshtune.model.answers import Answers
+from freshtune.model.heads.classes import Classes
+from freshtune.model.heads.ordinal import Ordinal
+from freshtune.model.heads.score import Score
+from freshtune.records import Label
+
+
+class Head(Protocol):
+    """What the last layer's numbers mean. A member is a frozen dataclass whose fields are stored with the release."""
+
+    @property
+    def kind(self) -> str:
+        """Its key in HEADS."""
+
+    @property
+    def outputs(self) -> int:
+        """Number of logits."""
+
+    def target(self, label: Label) -> NDArray[np.float32]:
+        """Training target of a hard or soft label, float32 ``[outputs]``; ValueError on a label outside."""
+
+    def number(self, label: Label) -> float:
+        """A label as the number that ``answers`` gives in ``prediction``."""
+
+    def name(self, number: float) -> str | int | float:
+        """The reverse: a prediction as the label that people read."""
+
+    def answers(self, logits: NDArray[np.float32]) -> Answers:
+        """Read logits, float32 ``[n, outputs]``."""
+
+
+HEADS: Mapping[str, type[Head]] = {"classes": Classes, "ordinal": Ordinal, "score": Score}

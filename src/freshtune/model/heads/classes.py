@@ -1,0 +1,62 @@
+"""One of several named classes: softmax over one logit each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freshtune.model.answers import Answers
+from freshtune.model.heads.soft_labels import distribution
+from freshtune.records import Label
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Softmax over ``labels``.
+
+    >>> Classes(("negative", "positive")).answers(np.array([[0.0, 2.0]], np.float32)).prediction
+    array([1.], dtype=float32)
+    """
+
+    labels: tuple[str, ...]
+    kind: Literal["classes"] = "classes"
+
+    def __post_init__(self) -> None:
+        if not self.labels or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"classes must be named, each by a name of its own: {self.labels}")
+
+    @property
+    def outputs(self) -> int:
+        return len(self.labels)
+
+    def target(self, label: Label) -> NDArray[np.float32]:
+        """One-hot of a class name, or a soft label as it is; float32 ``[outputs]``."""
+        if isinstance(label, tuple):
+            return distribution(label, self.outputs)
+        target = np.zeros(self.outputs, np.float32)
+        target[int(self.number(label))] = 1
+        return target
+
+    def number(self, label: Label) -> float:
+        """Index of a hard label; of a soft one, its likeliest class."""
+        if isinstance(label, tuple):
+            return float(distribution(label, self.outputs).argmax())
+        if label not in self.labels:
+            raise ValueError(f"label {label!r} is none of {', '.join(self.labels)}")
+        return float(self.labels.index(str(label)))
+
+    def name(self, number: float) -> str:
+        """The class name of an index."""
+        return self.labels[int(number)]
+
+    def answers(self, logits: NDArray[np.float32]) -> Answers:
+        """Read logits ``[n, outputs]``."""
+        exponents = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = exponents / exponents.sum(axis=1, keepdims=True)
+        return Answers(logits.argmax(axis=1).astype(np.float32), probabilities[:, -1], probabilities)
+
+    def grown(self, labels: Sequence[str]) -> "Classes":
+        """The same head with new classes after the old ones, so that old logits keep their place."""
+        return Classes(self.labels + tuple(label for label in dict.fromkeys(labels) if label not in self.labels))

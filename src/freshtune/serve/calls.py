@@ -1,0 +1,100 @@
+"""What callers send: the shapes of request bodies, checked and documented from one place."""
+
+from typing import TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from freshtune.model.predictor import Input
+from freshtune.serve.limits import Limits
+from freshtune.serve.refusals import Refusal
+
+
+class Call(BaseModel):
+    """Every body is exact: an unknown field is an error, nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PredictInput(Call):
+    """One input; ``pair`` is the second text of a two-text task."""
+
+    text: str
+    pair: str | None = None
+
+
+class PredictCall(Call):
+    """Ask one task."""
+
+    inputs: list[str | PredictInput] = Field(min_length=1)
+
+
+class PredictTasksCall(PredictCall):
+    """Ask several tasks about the same inputs."""
+
+    tasks: list[str] = Field(min_length=1, max_length=32)
+
+
+class PromoteCall(Call):
+    """Why, and which release is expected to be live: where another one is, nothing is changed.
+
+    ``force`` overrules the gate, or goes back across a trunk boundary; it is kept with who and why.
+    """
+
+    expected_live: str | None = None
+    why: str = Field(default="", max_length=1_000)
+    force: bool = False
+
+
+class InferTensor(Call):
+    """A tensor of the Open Inference Protocol, JSON form."""
+
+    name: str
+    shape: list[int] = Field(min_length=1, max_length=2)
+    datatype: str
+    data: list[str] | list[list[str]]
+    parameters: dict[str, object] | None = None
+
+
+class InferCall(BaseModel):
+    """An inference request of the Open Inference Protocol: BYTES tensors ``text`` and, for two-text tasks, ``pair``."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+    id: str | None = Field(default=None, max_length=256)
+    inputs: list[InferTensor] = Field(min_length=1, max_length=2)
+
+
+ACall = TypeVar("ACall", bound=BaseModel)
+
+
+def read_call(shape: type[ACall], body: bytes) -> ACall:
+    """Parse and check a body.
+
+    Raises:
+        Refusal: 400 for what is no JSON (or over 1,024 deep, or with lone surrogates), 422 for another shape.
+    """
+    try:
+        return shape.model_validate(orjson.loads(body or b"{}"))
+    except orjson.JSONDecodeError:
+        raise Refusal(400, "broken_json", "The body is not valid JSON in UTF-8.") from None
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        told = "; ".join(
+            f"{'.'.join(str(part)[:40] for part in each['loc'][:4])}: {each['msg'][:120]}" for each in found[:3]
+        )
+        raise Refusal(422, "wrong_shape", told, "See /docs for what is expected.") from None
+
+
+def to_inputs(sent: list[str | PredictInput], limits: Limits) -> list[Input]:
+    """The model's inputs, bounded.
+
+    Raises:
+        Refusal: 413 for too many or too long texts.
+    """
+    inputs = [Input(each) if isinstance(each, str) else Input(each.text, each.pair) for each in sent]
+    if len(inputs) > limits.texts:
+        raise Refusal(413, "too_many", f"A call has {limits.texts:,} texts at most.", "Send several calls.")
+    if any(len(each.text) > limits.characters or len(each.pair or "") > limits.characters for each in inputs):
+        raise Refusal(413, "too_long", f"A text has {limits.characters:,} characters at most.", "Shorten it.")
+    return inputs

@@ -1,0 +1,104 @@
+"""See releases, promote one, go back to the one before."""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from freshtune.records import Json, Release
+from freshtune.serve.calls import PromoteCall, read_call
+from freshtune.serve.exchange import exchange_of
+from freshtune.serve.refusals import Refusal, json_reply
+from freshtune.serve.replies import release_details, release_line
+from freshtune.serve.routes.route import Route
+from freshtune.serve.serving import Serving
+
+
+def _who(request: Request) -> str:
+    key = exchange_of(request.scope).key
+    return f"{key.name} (key {key.id})" if key else "http without a key"
+
+
+def _limit(request: Request) -> int:
+    asked = request.query_params.get("limit", "100")
+    if not asked.isdecimal() or not asked.isascii() or len(asked) > 5 or not 1 <= int(asked) <= 1_000:
+        raise Refusal(422, "wrong_shape", "limit is a whole number from 1 to 1,000.")
+    return int(asked)
+
+
+async def list_releases(serving: Serving, request: Request) -> Response:
+    """The latest releases, newest first, of one task or of all."""
+    asked = request.query_params.get("task")
+    task = serving.known(asked) if asked else None
+    found = await serving.store(partial(serving.service.registry.list, task, _limit(request)))
+    return json_reply({"releases": [release_line(each) for each in found]})
+
+
+async def show_release(serving: Serving, request: Request) -> Response:
+    """Everything about a release but its files."""
+    found = partial(serving.service.registry.get, request.path_params["release"])
+    return json_reply(release_details(await serving.store(found)))
+
+
+def _expected(call: PromoteCall, live: str | None) -> str | None:
+    """The release that the caller wants replaced: as said, else whatever is live as the call is understood."""
+    return call.expected_live if "expected_live" in call.model_fields_set else live
+
+
+async def promote(serving: Serving, request: Request) -> Response:
+    """Make a release the live one, if the live one is still the expected one."""
+    call = read_call(PromoteCall, await request.body())
+    registry = serving.service.registry
+
+    def act() -> Release:
+        release = registry.get(request.path_params["release"])
+        expected = _expected(call, registry.live_id(serving.known(release.task)))
+        return registry.promote(release.id, expected, _who(request), call.why, call.force)
+
+    return await _changed(serving, await serving.store(act))
+
+
+async def rollback(serving: Serving, request: Request) -> Response:
+    """Make the release that was live before the live one again."""
+    call = read_call(PromoteCall, await request.body())
+    task = serving.known(request.path_params["task"])
+    registry = serving.service.registry
+
+    def act() -> Release:
+        expected = _expected(call, registry.live_id(task))
+        if expected is None:
+            raise Refusal(404, "no_release", "No release of this task is live.")
+        return registry.rollback(task, expected, _who(request), call.why, call.force)
+
+    return await _changed(serving, await serving.store(act))
+
+
+async def _changed(serving: Serving, release: Release) -> Response:
+    """The registry has changed; the server follows by itself, at once, and ``/v1/status`` tells when it has."""
+    serving.live.wake()
+    return json_reply({"live": release.id, "task": release.task})
+
+
+_LINE: Json = {
+    "id": "sentiment-1f0c5e9a77b2",
+    "task": "sentiment",
+    "parent": None,
+    "created": "2026-01-31T08:00:00+00:00",
+    "range": [0, 1500],
+    "outcome": "promoted",
+    "live": True,
+    "pruned": False,
+    "forced_by": None,
+    "bytes": 41000000,
+    "scores": {"new": {"accuracy": 0.91}},
+    "reasons": [],
+}
+_CHANGED: Json = {"live": "sentiment-1f0c5e9a77b2", "task": "sentiment"}
+_QUERY = {"task": "only this task's", "limit": "at most so many, 100 if not said"}
+
+ROUTES = (
+    Route("GET", "/v1/releases", "read", list_releases, "Releases, newest first.", None, {"releases": [_LINE]}, _QUERY),
+    Route("GET", "/v1/releases/{release}", "read", show_release, "One release: scores, verdict, digests of its files."),
+    Route("POST", "/v1/releases/{release}/promote", "operate", promote, "Make it live.", PromoteCall, _CHANGED),
+    Route("POST", "/v1/rollback/{task}", "operate", rollback, "Go back to the release before.", PromoteCall, _CHANGED),
+)

@@ -1,0 +1,295 @@
+"""freshtune.toml, the environment and flags → one frozen tree, made of the families' own dataclasses.
+
+Later sources win: defaults, ``freshtune.toml``, variables such as ``FRESHTUNE__LEARN__FIT__EPOCHS=3``, then flags such
+as ``--set learn.fit.epochs=3``. An unknown key is an error that names the nearest one.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from freshtune.errors import ConfigurationError
+from freshtune.intake.limits import Limits
+from freshtune.judge.case import Gate
+from freshtune.judge.label_test import LabelTest
+from freshtune.judge.windows import WindowSizes
+from freshtune.learn.challenger import Learn
+from freshtune.learn.losses import LOSSES, Loss
+from freshtune.model.adapters import ADAPTERS, Adapter
+from freshtune.model.adapters.top_layers import TopLayers
+from freshtune.serve.service import ServeSettings
+from freshtune.ship.compression import COMPRESSIONS, Compression
+from freshtune.ship.compression.int8 import Int8
+from freshtune.tasks import TASKS, Task
+
+FILE = "freshtune.toml"
+ENVIRONMENT = "FRESHTUNE__"
+
+if TYPE_CHECKING:
+    AnyAdapter: TypeAlias = Adapter
+    AnyLoss: TypeAlias = Loss
+    AnyCompression: TypeAlias = Compression
+else:  # the members themselves, told apart by their ``name``
+    AnyAdapter = Annotated[reduce(or_, ADAPTERS.values()), Field(discriminator="name")]
+    AnyLoss = Annotated[reduce(or_, LOSSES.values()), Field(discriminator="name")]
+    AnyCompression = Annotated[reduce(or_, COMPRESSIONS.values()), Field(discriminator="name")]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """``[model]``: what all tasks of the workspace share.
+
+    Attributes:
+        backbone: ``bundled:NAME``, a folder, or a hub id.
+        max_tokens: longest input.
+        cut: layers of the trunk, counted from below; the rest is top. Negative counts from above.
+        cache_gigabytes: disk for the trunk's outputs.
+        threads: 0 takes every core.
+    """
+
+    backbone: str = "bundled:multilingual-e5-small"
+    max_tokens: Annotated[int, Field(ge=8, le=8_192)] = 128
+    cut: int = -2
+    cache_gigabytes: Annotated[float, Field(ge=0)] = 2.0
+    threads: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True)
+class IntakeSettings:
+    """``[intake]``.
+
+    Attributes:
+        held_out: share of split keys that no release is ever trained on.
+        limits: bounds on records.
+    """
+
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class LearnSettings(Learn):
+    """``[learn]``, with the families' members spelled out."""
+
+    adapter: AnyAdapter = TopLayers(k=2)
+    losses: tuple[AnyLoss, ...] = tuple(member() for member in LOSSES.values())
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """``[judge]``."""
+
+    gate: Gate = Gate()
+    windows: WindowSizes = WindowSizes()
+    labels: LabelTest = LabelTest()
+
+
+@dataclass(frozen=True)
+class ShipSettings:
+    """``[ship]``."""
+
+    compression: AnyCompression = Int8()
+
+
+@dataclass(frozen=True)
+class ServerSettings(ServeSettings):
+    """``[serve]``, and where it listens."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8_800
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a workspace can be told."""
+
+    tasks: Mapping[str, Task]
+    model: ModelSettings = ModelSettings()
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    learn: LearnSettings = field(default_factory=LearnSettings)
+    judge: JudgeSettings = JudgeSettings()
+    ship: ShipSettings = ShipSettings()
+    serve: ServerSettings = field(default_factory=ServerSettings)
+
+    def task(self, name: str) -> Task:
+        """One task of the workspace; ConfigurationError where it has none of that name."""
+        if name not in self.tasks:
+            raise ConfigurationError(
+                f"This workspace has no task {name!r}.",
+                f"It has {', '.join(self.tasks)}." + _nearest(name, self.tasks),
+                f"Add a table [tasks.{name}] to {FILE}." if name in TASKS else f"The tasks are {', '.join(TASKS)}.",
+            )
+        return self.tasks[name]
+
+
+def read_settings(root: Path, flags: Sequence[str] = (), environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a workspace folder.
+
+    Args:
+        root: holds ``freshtune.toml``.
+        flags: ``dotted.key=value``, the value in TOML; a bare word is a string.
+        environment: looked at for keys that begin with ``FRESHTUNE__``.
+
+    Raises:
+        ConfigurationError: a key that does not exist, or a value that does not fit; names the key.
+    """
+    path = root / FILE
+    try:
+        tree: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{root} is no workspace.", f"It holds no {FILE}.", f"Make one: freshtune init {root} --task sentiment"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no TOML.", str(error)) from None
+    for name, value in environment.items():
+        if name.startswith(ENVIRONMENT):
+            _put(tree, name.removeprefix(ENVIRONMENT).lower().split("__"), value)
+    for flag in flags:
+        key, equals, value = flag.partition("=")
+        if not equals:
+            raise ConfigurationError(f"--set {flag} sets nothing.", "", "Write --set key=value.")
+        _put(tree, key.strip().split("."), value.strip())
+    return settings_of(tree)
+
+
+def settings_of(tree: Mapping[str, Any]) -> Settings:
+    """Check a tree of plain values and build the settings from it."""
+    tree = dict(tree)
+    named = tree.pop("tasks", {})
+    if not isinstance(named, dict) or not named:
+        raise ConfigurationError("The workspace has no task.", "", "Add a table such as [tasks.sentiment].")
+    unknown = [name for name in named if name not in TASKS]
+    if unknown:
+        raise ConfigurationError(
+            f"There is no task {unknown[0]!r}.",
+            _nearest(unknown[0], TASKS).strip(),
+            f"The tasks are {', '.join(TASKS)}.",
+        )
+    tasks = {name: _build(TASKS[name], value, f"tasks.{name}") for name, value in named.items()}
+    _known_keys(Settings, tree, "")
+    return typing.cast(Settings, dataclasses.replace(_build(_Untasked, tree, ""), tasks=tasks))
+
+
+def first_tables(tasks: Sequence[str]) -> list[str]:
+    """The lines of a new workspace's ``freshtune.toml``.
+
+    Raises:
+        ConfigurationError: there is no such task.
+    """
+    settings_of({"tasks": {name: {} for name in tasks}})
+    lines = ["# Every setting and its default: freshtune config show"]
+    return [*lines, *(f"[tasks.{name}]" for name in tasks), ""]
+
+
+def recipe_digest(settings: Settings) -> str:
+    """Sha256 of all settings that a release depends on."""
+    shown = {
+        name: TypeAdapter(type(value)).dump_python(value, mode="json")
+        for name, value in (
+            ("model", settings.model),
+            ("learn", settings.learn),
+            ("judge", settings.judge),
+            ("ship", settings.ship),
+        )
+    }
+    return hashlib.sha256(orjson.dumps(shown, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def as_tree(settings: Settings) -> dict[str, Any]:
+    """The settings as plain values, for ``config show``."""
+    tasks = {name: TypeAdapter(type(task)).dump_python(task, mode="json") for name, task in settings.tasks.items()}
+    rest = {
+        place.name: TypeAdapter(type(value)).dump_python(value, mode="json")
+        for place in dataclasses.fields(settings)
+        if place.name != "tasks" and (value := getattr(settings, place.name)) is not None
+    }
+    return {"tasks": tasks, **rest}
+
+
+@dataclass(frozen=True)
+class _Untasked(Settings):
+    """Settings whose tasks are put in afterwards: their type is a Protocol, which cannot be validated."""
+
+    tasks: Annotated[Any, Field(default_factory=dict)] = field(default_factory=dict)
+
+
+def _put(tree: dict[str, Any], keys: Sequence[str], written: str) -> None:
+    try:
+        value = tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = written
+    for key in keys[:-1]:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise ConfigurationError(f"{'.'.join(keys)} cannot be set.", f"{key} is a value, not a table.")
+    tree[keys[-1]] = value
+
+
+def _build(kind: Any, value: Any, place: str) -> Any:
+    _known_keys(kind, value, place)
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join([place, *map(str, first["loc"])]).strip(".")
+        raise ConfigurationError(
+            f"The setting {where} is wrong.", f"{first['msg']}; it is {first['input']!r}."
+        ) from None
+
+
+def _known_keys(kind: Any, value: Any, place: str) -> None:
+    """Refuse keys that a dataclass, or the member that ``name`` chooses, does not have."""
+    kind = _member(kind, value, place)
+    if isinstance(value, list | tuple):
+        for index, part in enumerate(value):
+            _known_keys(typing.get_args(kind)[0] if typing.get_args(kind) else Any, part, f"{place}.{index}")
+        return
+    if not dataclasses.is_dataclass(kind) or not isinstance(value, dict):
+        return
+    hints = typing.get_type_hints(kind, include_extras=True)
+    names = [part.name for part in dataclasses.fields(kind)]
+    for key, part in value.items():
+        if key not in names:
+            raise ConfigurationError(
+                f"There is no setting {'.'.join(filter(None, (place, key)))}.",
+                _nearest(key, names).strip(),
+                f"Here are: {', '.join(names)}.",
+            )
+        _known_keys(hints[key], part, f"{place}.{key}".strip("."))
+
+
+def _member(kind: Any, value: Any, place: str) -> Any:
+    """The class behind a hint: out of ``Annotated``, and of a family the member that is named."""
+    while typing.get_origin(kind) is Annotated:
+        kind = typing.get_args(kind)[0]
+    if typing.get_origin(kind) in (typing.Union, types.UnionType) and isinstance(value, dict):
+        members: dict[str, Any] = {getattr(member, "name", ""): member for member in typing.get_args(kind)}
+        members.pop("", None)
+        name = value.get("name")
+        if members and name not in members:
+            raise ConfigurationError(
+                f"{place}.name = {name!r} is none that there is.",
+                _nearest(str(name), members).strip(),
+                f"There are {', '.join(members)}.",
+            )
+        return members.get(str(name), kind)
+    return kind
+
+
+def _nearest(name: str, known: typing.Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), 1, 0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,66 @@
+"""A bounded, fair sample that can be kept up to date without looking back: the lowest hashes of each stratum.
+
+Bottom-k sampling (Cohen and Kaplan, *Summarizing data using bottom-k sketches*, 2007): the k rows with the smallest
+hashes are a uniform sample of all rows ever offered, whatever their order, and merging two samples is taking the k
+smallest of both. The hash is of the text, unsalted: two shops with the same texts keep the same ones.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from freshtune.records import Example
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One kept example: where to find it, and what it stands for."""
+
+    id: str
+    label: str
+    category: str
+    hash: int
+
+    @property
+    def stratum(self) -> tuple[str, str]:
+        """Label and category."""
+        return self.label, self.category
+
+
+def standing(example: Example) -> Standing:
+    """The standing of a labelled example; soft labels count as one stratum, numbers as whole ones."""
+    label = example.label
+    name = "soft" if isinstance(label, tuple) else str(round(label)) if isinstance(label, float) else str(label)
+    content = f"{example.split_key}\0{example.pair or ''}".encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(content, digest_size=7).digest()
+    return Standing(example.id, name, example.category or "", int.from_bytes(digest))
+
+
+def stratified(standings: Iterable[Standing], size: int) -> tuple[Standing, ...]:
+    """Keep at most ``size``, as evenly over the strata as they allow: what a small stratum leaves goes to the others.
+
+    >>> rows = [Standing(str(i), "a" if i < 90 else "b", "", i * 7919 % 101) for i in range(100)]
+    >>> kept = stratified(rows, 30)
+    >>> sum(row.label == "a" for row in kept), sum(row.label == "b" for row in kept)
+    (20, 10)
+    """
+    strata: dict[tuple[str, str], dict[str, Standing]] = defaultdict(dict)
+    for row in standings:
+        strata[row.stratum][row.id] = row
+    shares = _even_shares({stratum: len(rows) for stratum, rows in strata.items()}, size)
+    kept = [
+        row
+        for stratum in sorted(strata)
+        for row in sorted(strata[stratum].values(), key=lambda row: (row.hash, row.id))[: shares[stratum]]
+    ]
+    return tuple(kept)
+
+
+def _even_shares(sizes: Mapping[tuple[str, str], int], total: int) -> dict[tuple[str, str], int]:
+    """Fill the smallest strata first; each takes its even share of what is left."""
+    shares: dict[tuple[str, str], int] = {}
+    for place, stratum in enumerate(sorted(sizes, key=lambda stratum: (sizes[stratum], stratum))):
+        shares[stratum] = min(sizes[stratum], total // (len(sizes) - place))
+        total -= shares[stratum]
+    return shares

@@ -1,0 +1,58 @@
+"""How many stars a review deserves: a whole number on an ordered scale."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from freshtune.model.heads.ordinal import Ordinal
+from freshtune.records import Event, Example, Json, Kind
+from freshtune.tasks.event_fields import category, sent_label
+from freshtune.tasks.split_key import normalised
+
+
+@dataclass(frozen=True)
+class Rating:
+    """Reviews → stars from ``lowest`` to ``highest``."""
+
+    lowest: int = 1
+    highest: int = 5
+
+    name = "rating"
+    kinds: tuple[Kind, ...] = ("review",)
+    metrics = ("quadratic_kappa", "mae", "accuracy", "macro_f1", "nll", "ece")
+
+    def head(self) -> Ordinal:
+        return Ordinal(self.lowest, self.highest)
+
+    def label(self, value: Json) -> int:
+        """A whole number inside the scale; ``"4"`` and ``4.0`` are read as 4."""
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                raise ValueError(f"rating {value!r} is not a number") from None
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or value != value
+            or value not in range(self.lowest, self.highest + 1)
+        ):
+            raise ValueError(f"rating {value!r} is no whole number from {self.lowest} to {self.highest}")
+        return int(value)
+
+    def examples(self, events: Iterable[Event], items: Mapping[str, Event]) -> Iterator[Example]:  # noqa: ARG002
+        for event in events:
+            if event.kind not in self.kinds or event.task not in (None, self.name) or not event.text:
+                continue
+            key = normalised(event.text)
+            if not key:  # nothing but space
+                continue
+            label = sent_label(event, self.name)
+            yield Example(
+                id=event.id,
+                task=self.name,
+                text=event.text,
+                label=None if label is None else self.label(label),
+                time=event.time,
+                category=category(event),
+                split_key=key,
+            )

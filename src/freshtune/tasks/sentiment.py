@@ -1,0 +1,47 @@
+"""Is a review good or bad: classes over one text."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from freshtune.model.heads.classes import Classes
+from freshtune.records import Event, Example, Json, Kind
+from freshtune.tasks.event_fields import category, sent_label
+from freshtune.tasks.split_key import normalised
+
+
+@dataclass(frozen=True)
+class Sentiment:
+    """Reviews → one of ``labels``."""
+
+    labels: tuple[str, ...] = ("negative", "positive")
+
+    name = "sentiment"
+    kinds: tuple[Kind, ...] = ("review",)
+    metrics = ("accuracy", "macro_f1", "balanced_accuracy", "nll", "ece")
+
+    def head(self) -> Classes:
+        return Classes(self.labels)
+
+    def label(self, value: Json) -> str:
+        """One of ``labels``, by name."""
+        if not isinstance(value, str) or value not in self.labels:
+            raise ValueError(f"label {value!r} is none of {', '.join(self.labels)}")
+        return value
+
+    def examples(self, events: Iterable[Event], items: Mapping[str, Event]) -> Iterator[Example]:  # noqa: ARG002
+        for event in events:
+            if event.kind not in self.kinds or event.task not in (None, self.name) or not event.text:
+                continue
+            key = normalised(event.text)
+            if not key:  # nothing but space
+                continue
+            label = sent_label(event, self.name)
+            yield Example(
+                id=event.id,
+                task=self.name,
+                text=event.text,
+                label=None if label is None else self.label(label),
+                time=event.time,
+                category=category(event),
+                split_key=key,
+            )

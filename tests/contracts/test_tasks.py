@@ -1,0 +1,140 @@
+"""The laws of every task: what it accepts its head can learn, what it does not it refuses, and it is pure."""
+
+import json
+import unicodedata
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from freshtune.model.heads import HEADS
+from freshtune.records import KINDS, Event, Example, Json
+from freshtune.tasks import TASKS, Task
+from freshtune.tasks.split_key import normalised
+
+LAW = settings(deadline=None, derandomize=True, max_examples=60)
+LABELS: dict[str, tuple[Json, ...]] = {
+    "sentiment": ("negative", "positive"),
+    "rating": (1, 5, "3", 4.0, " 2 "),
+    "relevance": (0, 2, 1.33, "0.5", 1),
+}
+tasks = pytest.mark.parametrize("task", [make() for make in TASKS.values()], ids=list(TASKS))
+
+numbers = st.one_of(st.integers(), st.floats(allow_nan=True), st.just(10**400), st.just(-(10**400)))
+json_values: st.SearchStrategy[Json] = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), numbers, st.text(max_size=8), st.sampled_from(["nan", "inf", "1e999", "٣", "1_0"])
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def event(task: Task, **fields: Json) -> Event:
+    """An event that carries what any task needs."""
+    return Event("e1", task.kinds[0], text="很好 shoe", item="i", fields={"pair": "红米手机", **fields})
+
+
+def examples(task: Task, *events: Event) -> list[Example]:
+    return list(task.examples(events, {}))
+
+
+def test_every_member_is_under_test() -> None:
+    assert set(LABELS) == set(TASKS)
+    assert len(TASKS) >= 3
+
+
+@tasks
+def test_it_says_what_it_is(task: Task) -> None:
+    assert TASKS[task.name] is type(task)
+    assert task.kinds
+    assert set(task.kinds) <= set(KINDS) - {"label", "erase"}
+    assert task.metrics
+    assert len(set(task.metrics)) == len(task.metrics)
+    assert isinstance(task.head(), HEADS[task.head().kind])
+    assert hash(task) == hash(TASKS[task.name]())
+
+
+@tasks
+def test_every_label_it_accepts_can_be_learned(task: Task) -> None:
+    for value in LABELS[task.name]:
+        label = task.label(value)
+        assert task.label(label) == label
+        assert task.head().target(label).shape == (task.head().outputs,)
+        assert json.loads(json.dumps(label)) == label
+
+
+@tasks
+@LAW
+@given(value=json_values)
+def test_a_value_is_a_label_or_is_refused(task: Task, value: Json) -> None:
+    try:
+        label = task.label(value)
+    except ValueError:
+        return
+    task.head().target(label)
+
+
+@tasks
+@pytest.mark.parametrize("value", [None, True, [], {}, "", "great", 99, -1, float("nan"), float("inf"), "NaN", 10**400])
+def test_what_is_outside_is_refused(task: Task, value: Json) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        task.label(value)
+
+
+@tasks
+@LAW
+@given(data=st.data())
+def test_examples_is_pure_in_order_and_one_an_event(task: Task, data: st.DataObject) -> None:
+    kinds = st.sampled_from(KINDS)
+    texts = st.one_of(st.none(), st.text("好a \n ！👍\0", max_size=6))
+    owners = st.sampled_from((None, task.name, "another"))
+    drawn = data.draw(st.lists(st.tuples(kinds, texts, owners), max_size=8))
+    events = [
+        Event(f"e{n}", kind, text=text, task=owner, item="i", fields={"pair": "红米"})
+        for n, (kind, text, owner) in enumerate(drawn)
+    ]
+    made = examples(task, *events)
+    assert made == examples(task, *events)
+    assert made == [example for one in events for example in examples(task, one)]
+    wanted = [e.id for e in events if e.kind in task.kinds and e.task != "another" and normalised(e.text or "")]
+    assert [example.id for example in made] == wanted
+    assert all(example.split_key and example.task == task.name and example.label is None for example in made)
+
+
+@tasks
+def test_a_label_is_read_from_its_field_or_from_label_when_sent_for_it(task: Task) -> None:
+    value = LABELS[task.name][0]
+    named, sent = event(task, **{task.name: value}), replace(event(task, label=value), task=task.name)
+    assert [example.label for example in examples(task, named, sent)] == [task.label(value)] * 2
+    assert examples(task, event(task, label=value))[0].label is None
+
+
+@tasks
+def test_a_bad_label_is_a_value_error(task: Task) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        examples(task, event(task, **{task.name: "great"}))
+
+
+@tasks
+def test_spellings_of_one_text_are_on_one_side(task: Task) -> None:
+    spellings = ("Ｇood 手机！", "good手机", "GOOD，手机\n", unicodedata.normalize("NFD", "good 手机 …"))
+    keys = {examples(task, replace(event(task), text=text))[0].split_key for text in spellings}
+    assert len(keys) == 1
+
+
+@tasks
+def test_time_and_category_go_along(task: Task) -> None:
+    example = examples(task, event(task, category="书"))[0]
+    assert (example.category, example.time) == ("书", None)
+    assert examples(task, event(task, category=7))[0].category == "7"
+
+
+@tasks
+@LAW
+@given(fields=st.dictionaries(st.sampled_from(["pair", "category", "other"]), json_values, max_size=3))
+def test_no_field_breaks_it(task: Task, fields: dict[str, Json]) -> None:
+    for example in task.examples([Event("e", task.kinds[0], text="好", item="i", fields=fields)], {}):
+        assert isinstance(example.text, str)
+        assert isinstance(example.pair, str | None)

@@ -1,0 +1,52 @@
+"""Predictions over HTTP are those of the release that they name, on masked input."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from freshtune.model.predictor import Input
+from freshtune.serve.replies import readable
+from tests.serve.tiny_service import MASKED, TinyShop, mask
+from tests.serve.waiting import until
+
+TEXTS = ["房间很干净，服务也好。", "The screen broke after two days.", "", f"打 {MASKED} 找我", "🙂"]
+
+
+def test_answers_are_those_of_the_named_release(client: TestClient, live_shop: TinyShop) -> None:
+    for task in ("sentiment", "rating"):
+        reply = client.post(f"/v1/predict/{task}", json={"inputs": TEXTS}).json()
+        model = live_shop.open_model(live_shop.registry.get(reply["release"]))
+        assert reply["answers"] == readable(
+            model.head, model.head.answers(model.logits([Input(mask(t)) for t in TEXTS]))
+        )
+
+
+def test_a_pair_reaches_the_model(client: TestClient, live_shop: TinyShop) -> None:
+    release = live_shop.train_live("relevance", 3)
+    ask = {"inputs": [{"text": "手机", "pair": "手机壳"}, {"text": "手机"}]}
+    until(lambda: client.post("/v1/predict/relevance", json=ask).status_code == 200)
+    reply = client.post("/v1/predict/relevance", json=ask).json()
+    model = live_shop.open_model(release)
+    expected = model.head.answers(model.logits([Input("手机", "手机壳"), Input("手机")]))
+    assert reply["answers"] == readable(model.head, expected)
+    assert reply["answers"][0] != reply["answers"][1]
+    assert reply["answers"][0]["probabilities"] == {}
+
+
+def test_several_tasks_each_name_their_release(client: TestClient, live_shop: TinyShop) -> None:
+    reply = client.post("/v1/predict", json={"tasks": ["rating", "sentiment"], "inputs": TEXTS}).json()
+    for task in ("rating", "sentiment"):
+        assert reply["tasks"][task] == client.post(f"/v1/predict/{task}", json={"inputs": TEXTS}).json()
+        assert reply["tasks"][task]["release"] == live_shop.registry.live_id(task)
+
+
+def test_ordinal_answers_have_a_probability_for_each_star(client: TestClient) -> None:
+    answer = client.post("/v1/predict/rating", json={"inputs": ["好"]}).json()["answers"][0]
+    assert list(answer["probabilities"]) == ["1", "2", "3", "4", "5"]
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert 1 <= answer["score"] <= 5
+
+
+def test_a_task_without_a_release_says_so(client: TestClient) -> None:
+    reply = client.post("/v1/predict/relevance", json={"inputs": ["x"]})
+    assert reply.status_code == 503
+    assert reply.json()["error"]["reason"] == "no_release"
