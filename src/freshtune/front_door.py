@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from freshtune import cycle
+from freshtune.cycle.extras import require_extra
 from freshtune.errors import NotFound
 from freshtune.intake.checks import EventChecks
 from freshtune.intake.ingest import IngestReport, ingest_file, ingest_records
@@ -99,7 +100,9 @@ class OpenWorkspace:
 
         Raises:
             NotFound: there is none.
+            ConfigurationError: the packages that serve are not installed.
         """
+        require_extra("serve", "Asking a model")
         folder = checkout(self.store.registry, self.release_of(task, release), self.store.checkouts)
         return open_onnx_model(folder, None, cycle.cores(self.settings.model))
 

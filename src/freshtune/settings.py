@@ -23,6 +23,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from freshtune.errors import ConfigurationError
 from freshtune.intake.limits import Limits
+from freshtune.intake.mapping import ColumnMapping
 from freshtune.judge.case import Gate
 from freshtune.judge.label_test import LabelTest
 from freshtune.judge.windows import WindowSizes
@@ -58,6 +59,8 @@ class ModelSettings:
         cut: layers of the trunk, counted from below; the rest is top. Negative counts from above.
         cache_gigabytes: disk for the trunk's outputs.
         threads: 0 takes every core.
+        nice: by how much ``freshtune train`` and ``freshtune update`` lower their own priority, so that a service
+            beside them keeps its latency; 0 leaves it. From Python, ``ws.update`` leaves it as it is.
     """
 
     backbone: str = "bundled:multilingual-e5-small"
@@ -65,6 +68,7 @@ class ModelSettings:
     cut: int = -2
     cache_gigabytes: Annotated[float, Field(ge=0)] = 2.0
     threads: Annotated[int, Field(ge=0)] = 0
+    nice: Annotated[int, Field(ge=0, le=19)] = 10
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,12 @@ class IntakeSettings:
 
     Attributes:
         held_out: share of split keys that no release is ever trained on.
+        columns: which column is what, where flags do not say.
         limits: bounds on records.
     """
 
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    columns: ColumnMapping = field(default_factory=ColumnMapping)
     limits: Limits = field(default_factory=Limits)
 
 
@@ -200,7 +206,7 @@ def recipe_digest(settings: Settings) -> str:
     shown = {
         name: TypeAdapter(type(value)).dump_python(value, mode="json")
         for name, value in (
-            ("model", settings.model),
+            ("model", dataclasses.replace(settings.model, nice=0)),  # decides when, not what
             ("learn", settings.learn),
             ("judge", settings.judge),
             ("ship", settings.ship),

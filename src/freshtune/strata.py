@@ -58,9 +58,18 @@ def stratified(standings: Iterable[Standing], size: int) -> tuple[Standing, ...]
 
 
 def _even_shares(sizes: Mapping[tuple[str, str], int], total: int) -> dict[tuple[str, str], int]:
-    """Fill the smallest strata first; each takes its even share of what is left."""
-    shares: dict[tuple[str, str], int] = {}
-    for place, stratum in enumerate(sorted(sizes, key=lambda stratum: (sizes[stratum], stratum))):
-        shares[stratum] = min(sizes[stratum], total // (len(sizes) - place))
-        total -= shares[stratum]
+    """Fill all strata to one level; of what is left, the first by name that hold more take one each.
+
+    By name, not by size: the sample of a sample and of what came since is then the sample of all.
+    """
+    level, left, unfilled = 0, total, len(sizes)
+    for size in sorted(sizes.values()):
+        step = min(size - level, left // unfilled)
+        level, left = level + step, left - step * unfilled
+        if level < size:
+            break
+        unfilled -= 1
+    shares = {stratum: min(size, level) for stratum, size in sizes.items()}
+    for stratum in sorted(stratum for stratum, size in sizes.items() if size > level)[:left]:
+        shares[stratum] += 1
     return shares

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from freshtune.model.backbone import TextModel, open_backbone, open_top
-from freshtune.model.families import FAMILIES, Architecture
+from freshtune.model.blocks import pooled
+from freshtune.model.families import FAMILIES, Architecture, Pooling
 from freshtune.model.predictor import Input
 from tests.model.tiny_models import LAYERS, WORDS, library_model, saved
 
@@ -73,8 +74,19 @@ def test_a_top_alone_is_the_top_of_the_whole(model: TextModel) -> None:
         assert torch.equal(
             top.upper(model.lower(ids, mask, cut), mask, cut), model.upper(model.lower(ids, mask, cut), mask, cut)
         )
+        assert not {weight.data_ptr() for weight in top.parameters()} & {own.data_ptr() for own in model.parameters()}
         below = sum(weight.numel() for weight in model.trunk_parameters(cut))
         assert below + sum(weight.numel() for weight in top.parameters()) == sum(w.numel() for w in model.parameters())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pooling", ["mean", "last"])
+def test_pooling_passes_padding_over(pooling: Pooling) -> None:
+    hidden = torch.arange(24.0).view(2, 4, 3)
+    mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
+    together = pooled(hidden, mask, pooling)
+    assert torch.equal(together[0], pooled(hidden[:1, :2], None, pooling)[0])
+    assert torch.equal(together[1], pooled(hidden[1:], None, pooling)[0])
 
 
 def test_the_architecture_comes_back_from_what_is_stored(model: TextModel) -> None:

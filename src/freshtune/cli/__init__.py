@@ -1,4 +1,7 @@
-"""The command line: one sub-command a stage, thin over ``front_door``."""
+"""The command line: one sub-command a stage, thin over ``freshtune.open``.
+
+A command imports what it needs when it runs, so that ``--help`` answers at once and no command waits for another's.
+"""
 
 import sys
 

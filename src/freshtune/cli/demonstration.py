@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from freshtune.cli.terminal import AsJson, command, line, note, say, steps_on, table
-from freshtune.demo.play import play
-from freshtune.demo.report import write_report
-from freshtune.demo.result import DemoResult
 from freshtune.errors import UsageError
-from freshtune.records import Estimate
+
+if TYPE_CHECKING:
+    from freshtune.demo.result import DemoResult
+    from freshtune.records import Estimate
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,9 +30,15 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Play a stream of real shop reviews: learn, judge, swap, report. The last line is the report's path."""
+    from freshtune.cycle.extras import require_extra
+    from freshtune.demo.play import play
+    from freshtune.demo.report import write_report
+
     if quick and full:
         raise UsageError("--quick and --full exclude each other.", "", "Give one of them, or none.")
     length = "quick" if quick else "full" if full else "normal"
+    require_extra("train", "The demo")
+    require_extra("demo", "The demo")
     with _fresh(folder) as workspace:
         tell = note if as_json else line
         tell(f"{length} demo in {folder} · file order of the built-in reviews, not time · 文件顺序，并非时间")
@@ -54,7 +60,7 @@ def _fresh(folder: Path) -> Iterator[Path]:
     yield folder / "workspace"
 
 
-def _told(result: DemoResult) -> None:
+def _told(result: "DemoResult") -> None:
     rows = [
         [
             each.domain,
@@ -81,6 +87,6 @@ def _told(result: DemoResult) -> None:
     line(f"{result.total_seconds:.0f} s in all")
 
 
-def _points(difference: Estimate) -> str:
+def _points(difference: "Estimate") -> str:
     value, low, high = (100 * number for number in (difference.value, difference.low, difference.high))
     return f"{value:+.1f} ({low:+.1f} to {high:+.1f})"

@@ -1,17 +1,19 @@
 """``ingest``."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from freshtune import front_door
+import freshtune
 from freshtune.cli.terminal import AsJson, Flags, Root, command, line, note, say, table
 from freshtune.errors import UsageError
-from freshtune.intake.ingest import IngestReport
-from freshtune.intake.mapping import ColumnMapping, parse_label_map
+
+if TYPE_CHECKING:
+    from freshtune.intake.ingest import IngestReport
+    from freshtune.intake.mapping import ColumnMapping
 
 Column = typer.Option(help="Name of the column.", rich_help_panel="Columns")
 
@@ -44,30 +46,37 @@ def ingest(
 ) -> None:
     """Store the events of files. A refused record goes to the dead letters with its reason; the rest is kept.
 
-    Without column flags, records are events already: id, kind, time, task, user, item, session, text, fields.
+    Columns are named by flags, or in freshtune.toml under [intake.columns]. Where neither names any, records are events
+    already: id, kind, time, task, user, item, session, text, fields.
     """
-    shop = front_door.open(workspace, set_ or ())
+    from freshtune.intake.mapping import parse_label_map
+
+    shop = freshtune.open(workspace, set_ or ())
     if dead_letters:
         return _dead_letters(shop, as_json)
     if not files:
         raise UsageError("Nothing to ingest.", "No file is named.", "freshtune ingest FILE… --task T --text COLUMN")
-    mapping = ColumnMapping(
-        task=task, kind=kind, text=text, pair=pair, label=label,
-        label_map=parse_label_map(label_map) if label_map else {},
-        time=time, id=id_, user=user, item=item, session=session, category=category, example=example,
-    )  # fmt: skip
+    flags = {
+        "task": task, "kind": kind, "text": text, "pair": pair, "label": label, "time": time, "id": id_, "user": user,
+        "item": item, "session": session, "category": category, "example": example,
+        "label_map": parse_label_map(label_map) if label_map else None,
+    }  # fmt: skip
+    given: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+    mapping = replace(shop.settings.intake.columns, **given)
     reports = [_one(shop, path, mapping) for path in files]
     total = reports[0] if len(reports) == 1 else _sum(reports)
     say(asdict(total), as_json, lambda: _told(total))
     return None
 
 
-def _one(shop: front_door.OpenWorkspace, path: Path, mapping: ColumnMapping) -> IngestReport:
+def _one(shop: "freshtune.OpenWorkspace", path: Path, mapping: "ColumnMapping") -> "IngestReport":
     with Console(stderr=True).status(f"reading {path}") as status:
         return shop.ingest(path, mapping, lambda so_far: status.update(f"{path.name}: {so_far.read:,} read"))
 
 
-def _sum(reports: list[IngestReport]) -> IngestReport:
+def _sum(reports: "list[IngestReport]") -> "IngestReport":
+    from freshtune.intake.ingest import IngestReport
+
     reasons: dict[str, int] = {}
     for report in reports:
         for reason, count in report.dead_letters.items():
@@ -83,7 +92,7 @@ def _sum(reports: list[IngestReport]) -> IngestReport:
     )
 
 
-def _told(report: IngestReport) -> None:
+def _told(report: "IngestReport") -> None:
     line(
         f"read {report.read:,} · kept {report.kept:,} · duplicates {report.duplicates:,} · masked {report.masked:,} · "
         f"shortened {report.shortened:,} · {report.seconds:.1f} s"
@@ -94,7 +103,7 @@ def _told(report: IngestReport) -> None:
         note("→ freshtune ingest --dead-letters shows them")
 
 
-def _dead_letters(shop: front_door.OpenWorkspace, as_json: bool) -> None:
+def _dead_letters(shop: "freshtune.OpenWorkspace", as_json: bool) -> None:
     letters = list(shop.store.events.dead_letters())
 
     def text() -> None:

@@ -1,14 +1,15 @@
 """``train``, ``update``, ``predict`` and ``evaluate``."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freshtune import front_door
+import freshtune
 from freshtune.cli.terminal import (
     THE_ANSWER_IS_NO,
     AsJson,
@@ -22,12 +23,12 @@ from freshtune.cli.terminal import (
     table,
 )
 from freshtune.errors import UsageError
-from freshtune.intake.mapping import ColumnMapping, parse_label_map
-from freshtune.intake.sources import Record, open_source
-from freshtune.model.predictor import Input
 from freshtune.phases import Phases
-from freshtune.records import Delta, Release
-from freshtune.serve.replies import release_details
+
+if TYPE_CHECKING:
+    from freshtune.intake.sources import Record
+    from freshtune.model.predictor import Input
+    from freshtune.records import Delta, Release
 
 Task = Annotated[str, typer.Argument(help="A task of the workspace.")]
 Data = Annotated[Path, typer.Option(help="csv, jsonl or parquet, plain or gz.")]
@@ -44,7 +45,8 @@ def add_to(app: typer.Typer) -> None:
 @command
 def train(task: Task, workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> None:
     """Make a release from all history: the first one, or a fresh start."""
-    shop = front_door.open(workspace, set_ or ())
+    shop = freshtune.open(workspace, set_ or ())
+    _let_others_go_first(shop.settings.model.nice)
     with progress_bar() as phases:
         release = shop.train(task, phases)
     _told(release, phases, as_json)
@@ -60,13 +62,14 @@ def update(
     as_json: AsJson = False,
 ) -> None:
     """Make the next release from what is new; it answers as soon as the gate has promoted it."""
-    shop = front_door.open(workspace, set_ or ())
+    shop = freshtune.open(workspace, set_ or ())
     if include is not None:
         back = shop.include(task, *_range(include))
         note(f"{len(back)} quarantined range(s) will be learned again.")
     if dry_run:
         delta = shop.pending(task)
         return say(_delta_document(delta), as_json, lambda: _delta_told(delta))
+    _let_others_go_first(shop.settings.model.nice)
     with progress_bar() as phases:
         release = shop.update(task, phases)
     return _told(release, phases, as_json)
@@ -84,7 +87,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Ask the live release about every row of a file."""
-    shop = front_door.open(workspace, set_ or ())
+    shop = freshtune.open(workspace, set_ or ())
     task = task or _only_task(shop)
     name = shop.release_of(task, release)
     inputs = list(_inputs(file, text, pair))
@@ -112,7 +115,9 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Judge a release on labelled data; nothing of it is stored or learned."""
-    shop = front_door.open(workspace, set_ or ())
+    from freshtune.intake.mapping import ColumnMapping, parse_label_map
+
+    shop = freshtune.open(workspace, set_ or ())
     task = task or _only_task(shop)
     names = parse_label_map(label_map) if label_map else {}
     mapping = ColumnMapping(task=task, text=text, pair=pair, label=label, label_map=names, category=category)
@@ -133,7 +138,15 @@ def evaluate(
     say(document, as_json, told)
 
 
-def _told(release: Release, phases: Phases, as_json: bool) -> None:
+def _let_others_go_first(nice: int) -> None:
+    """A service beside this process keeps its latency; threads that begin later inherit it."""
+    if sys.platform != "win32" and nice:
+        os.nice(nice)
+
+
+def _told(release: "Release", phases: Phases, as_json: bool) -> None:
+    from freshtune.serve.replies import release_details
+
     document = release_details(release) | {"seconds": {name: round(s, 3) for name, s in phases.seconds.items()}}
 
     def text() -> None:
@@ -153,7 +166,7 @@ def _told(release: Release, phases: Phases, as_json: bool) -> None:
         raise typer.Exit(THE_ANSWER_IS_NO)
 
 
-def _delta_document(delta: Delta) -> dict[str, object]:
+def _delta_document(delta: "Delta") -> dict[str, object]:
     return {
         "task": delta.task,
         "range": [delta.range.since, delta.range.upto],
@@ -164,7 +177,7 @@ def _delta_document(delta: Delta) -> dict[str, object]:
     }
 
 
-def _delta_told(delta: Delta) -> None:
+def _delta_told(delta: "Delta") -> None:
     line(
         f"log {delta.range.since}–{delta.range.upto}: {len(delta.labelled):,} to learn, "
         f"{len(delta.held_out):,} held out, {len(delta.unlabelled):,} without a label"
@@ -180,20 +193,24 @@ def _range(written: str) -> tuple[int, int]:
     return int(since), int(upto)
 
 
-def _only_task(shop: front_door.OpenWorkspace) -> str:
+def _only_task(shop: "freshtune.OpenWorkspace") -> str:
     tasks = list(shop.settings.tasks)
     if len(tasks) > 1:
         raise UsageError("Which task?", f"This workspace has {', '.join(tasks)}.", "Name one with --task.")
     return tasks[0]
 
 
-def _records(path: Path) -> Iterator[Record]:
+def _records(path: Path) -> "Iterator[Record]":
+    from freshtune.intake.sources import open_source
+
     for raw in open_source(path).records():
         if isinstance(raw.content, dict):
             yield raw.content
 
 
-def _inputs(file: Path | None, text: str | None, pair: str | None) -> Iterator[Input]:
+def _inputs(file: Path | None, text: str | None, pair: str | None) -> "Iterator[Input]":
+    from freshtune.model.predictor import Input
+
     if text is None:
         lines = sys.stdin if file is None or str(file) == "-" else file.open(encoding="utf-8")
         with lines:

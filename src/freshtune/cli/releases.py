@@ -3,19 +3,15 @@
 from dataclasses import asdict
 from getpass import getuser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freshtune import front_door
+import freshtune
 from freshtune.cli.terminal import AsJson, Root, command, line, say, table
-from freshtune.serve.replies import release_details, release_line
-from freshtune.ship.checkout import checkout
-from freshtune.ship.diff import diff as difference
-from freshtune.ship.hub_layout import export_hub
-from freshtune.ship.prune import prune as remove
-from freshtune.ship.registry import Registry
-from freshtune.ship.verify import verify as rehash
+
+if TYPE_CHECKING:
+    from freshtune.ship.registry import Registry
 
 Name = Annotated[str, typer.Argument(help="Id of a release, or its unambiguous start.")]
 By = Annotated[str, typer.Option(help="Who decides; kept in the history.")]
@@ -39,6 +35,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """The latest releases, refused ones too, newest first."""
+    from freshtune.serve.replies import release_line
+
     found = _registry(workspace).list(task, limit)
 
     def text() -> None:
@@ -63,6 +61,8 @@ def list_(
 @command
 def show(release: Name, workspace: Root = ".", as_json: AsJson = False) -> None:
     """One release: scores, verdict, files."""
+    from freshtune.serve.replies import release_details
+
     found = _registry(workspace).get(release)
 
     def text() -> None:
@@ -87,6 +87,8 @@ def show(release: Name, workspace: Root = ".", as_json: AsJson = False) -> None:
 @command
 def diff(older: Name, newer: Name, workspace: Root = ".", as_json: AsJson = False) -> None:
     """What changed from one release to another: scores, flipped answers, files."""
+    from freshtune.ship.diff import diff as difference
+
     found = difference(_registry(workspace), older, newer)
 
     def text() -> None:
@@ -107,6 +109,8 @@ def promote(
     release: Name, by: By = "", why: Why = "", force: Force = False, workspace: Root = ".", as_json: AsJson = False
 ) -> None:
     """Make a release the one that answers."""
+    from freshtune.serve.replies import release_details
+
     registry = _registry(workspace)
     summary = registry.summary(release)
     live = registry.live_id(summary.task)
@@ -125,6 +129,8 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Return to the release that was live before; what the live one learned is quarantined."""
+    from freshtune.serve.replies import release_details
+
     registry = _registry(workspace)
     live = registry.live_id(task)
     now = registry.rollback(task, live or "", by or getuser(), why, force)
@@ -139,6 +145,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Hash every file again."""
+    from freshtune.ship.verify import verify as rehash
+
     report = rehash(_registry(workspace), release)
 
     def text() -> None:
@@ -162,6 +170,9 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write a release as a folder that others can open."""
+    from freshtune.ship.checkout import checkout
+    from freshtune.ship.hub_layout import export_hub
+
     registry = _registry(workspace)
     written = export_hub(release, registry, folder) if hub_layout else checkout(registry, release, folder)
     say({"folder": str(written)}, as_json, lambda: line(str(written)))
@@ -176,6 +187,8 @@ def prune(
     as_json: AsJson = False,
 ) -> None:
     """Remove files of old releases; what is live, or needed for a rollback, stays."""
+    from freshtune.ship.prune import prune as remove
+
     report = remove(_registry(workspace), keep, dry_run)
     words = "would go" if dry_run else "are gone"
     say(
@@ -185,5 +198,5 @@ def prune(
     )
 
 
-def _registry(workspace: str) -> Registry:
-    return front_door.open(workspace).store.registry
+def _registry(workspace: str) -> "Registry":
+    return freshtune.open(workspace).store.registry

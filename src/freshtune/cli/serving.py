@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from freshtune import front_door
+import freshtune
 from freshtune.cli.terminal import AsJson, Flags, Root, command, line, note, say, table
-from freshtune.serve.auth import SCOPES, Key, Keys
+from freshtune.serve.auth import SCOPES, Keys
 
 keys = typer.Typer(help="Who may call the service.", no_args_is_help=True)
 
@@ -26,9 +26,12 @@ def serve(
     set_: Flags = None,
 ) -> None:
     """Answer over HTTP; a release that is promoted answers within 200 ms."""
+    from freshtune.cycle.extras import require_extra
+
+    require_extra("serve", "Serving")
     from freshtune.serve.app import run, service_of
 
-    shop = front_door.open(workspace, set_ or ())
+    shop = freshtune.open(workspace, set_ or ())
     settings = shop.settings
     service = service_of(shop.store, settings.tasks, settings.serve, with_keys=not no_auth)
     if service.keys is not None and not any(key.revoked is None for key in service.keys.list()):
@@ -45,7 +48,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown this once."""
-    with Keys(front_door.open(workspace).store.keys_path) as store:
+    with Keys(freshtune.open(workspace).store.keys_path) as store:
         key, shown = store.create(name, scope)
     say({"id": key.id, "key": shown, "scopes": sorted(key.scopes)}, as_json, lambda: line(shown))
 
@@ -54,7 +57,7 @@ def create(
 @command
 def list_(workspace: Root = ".", as_json: AsJson = False) -> None:
     """Every key, revoked ones too; never the keys themselves."""
-    with Keys(front_door.open(workspace).store.keys_path) as store:
+    with Keys(freshtune.open(workspace).store.keys_path) as store:
         found = store.list()
     document = [
         {
@@ -79,7 +82,7 @@ def list_(workspace: Root = ".", as_json: AsJson = False) -> None:
             ]
             for key in found
         ]
-        table(dict.fromkeys(("id", "name", "scopes", "last used"), "left"), rows)
+        table(dict.fromkeys(("id", "name", "scopes", "last used", ""), "left"), rows)
 
     say(document, as_json, text)
 
@@ -90,10 +93,6 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="Id of a key.")], workspace: Root = ".", as_json: AsJson = False
 ) -> None:
     """Close a key for good."""
-    with Keys(front_door.open(workspace).store.keys_path) as store:
+    with Keys(freshtune.open(workspace).store.keys_path) as store:
         store.revoke(key_id)
     say({"revoked": key_id}, as_json, lambda: line(f"{key_id} is revoked"))
-
-
-def _used(key: Key) -> str:
-    return "revoked" if key.revoked else str(key.last_used or "never")

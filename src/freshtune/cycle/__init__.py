@@ -1,6 +1,7 @@
 """The story: what is new in the log becomes a better model, or is refused with reasons. Read this file first."""
 
 from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, pending, trunk_cache
+from freshtune.cycle.extras import require_extra
 from freshtune.cycle.gathering import gather
 from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
@@ -24,9 +25,11 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
         The new release: live where the gate promoted it, else recorded with its reasons.
 
     Raises:
+        ConfigurationError: the packages that train are not installed.
         NotFound: there is no champion yet, or nothing new with a label.
         Locked: another process is updating this task.
     """
+    require_extra("train", "An update")
     phases = phases or Phases()
     with (
         shop.registry.lock(task.name),
@@ -66,9 +69,11 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
     The first one is held against the majority class and TF-IDF, a later one against the live release too.
 
     Raises:
+        ConfigurationError: the packages that train are not installed.
         UsageError: fewer than 50 labels, or fewer than two classes.
         Locked: another process is updating this task.
     """
+    require_extra("train", "Training")
     phases = phases or Phases()
     with (
         shop.registry.lock(task.name),

@@ -41,7 +41,7 @@ def first_model(
     from freshtune.model.backbone import open_backbone
 
     head = task.head()
-    seeded(settings.learn.fit.seed)
+    seeded(settings.learn.first.seed)
     model, tokens = open_backbone(settings.model.backbone, None, head.outputs, settings.model.max_tokens)
     cut = settings.model.cut if settings.model.cut >= 0 else max(0, model.layers + settings.model.cut)
     examples, share = gathered.delta.labelled, settings.learn.development

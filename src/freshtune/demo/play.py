@@ -26,8 +26,8 @@ TASK = "sentiment"
 SENTENCE = "房间又小又吵，空调还坏了，前台态度倒是不错，下次不会再来。"
 """What the first and the last release are asked: a hotel review of our own, which says both good and bad."""
 
-_MAPPING = ColumnMapping(task=TASK, id="id", text="text", label="label", category="category")
-_SETTINGS = [f"[tasks.{TASK}]", "", "[intake]", "held_out = 0.3", ""]
+MAPPING = ColumnMapping(task=TASK, id="id", text="text", label="label", category="category")
+SETTINGS = [f"[tasks.{TASK}]", "", "[intake]", "held_out = 0.3", ""]
 _RESAMPLES = 2_000
 
 
@@ -61,7 +61,7 @@ def play(root: Path, length: str, tell: Callable[[str], None], phases: Callable[
     """
     started = time.perf_counter()
     stream = open_stream(LENGTHS[length])
-    create_workspace(root, _SETTINGS)
+    create_workspace(root, SETTINGS)
     shop, played = front_door.open(root), _Played()
     with closing(shop.store.registry):
         first = _first(shop, stream.first, played, phases(), tell)
@@ -162,7 +162,7 @@ def _increment(
 
 def _arrive(shop: front_door.OpenWorkspace, reviews: Sequence[Review], phases: Phases) -> IngestReport:
     with phases("ingest"):
-        return shop.ingest((review.record() for review in reviews), _MAPPING)
+        return shop.ingest((review.record() for review in reviews), MAPPING)
 
 
 def _held_out(shop: front_door.OpenWorkspace, played: _Played) -> Delta:

@@ -1,7 +1,7 @@
 """From a champion's top and some examples to a challenger's: what the loop is fed, and what becomes of its weights."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -33,6 +33,8 @@ class Learn:
     """How a challenger is made from a champion.
 
     Attributes:
+        first: how the loop runs where there is no champion, over all history.
+        fit: how it runs in an update.
         adapter: which weights learn.
         losses: terms of the sum.
         memory: what is remembered, and how much of it mixes in.
@@ -41,7 +43,8 @@ class Learn:
         development: share of the training side that is only looked at, in [0, 1).
     """
 
-    fit: Fit = field(default_factory=Fit)
+    first: Fit = Fit(epochs=3, evaluate_every=50)
+    fit: Fit = Fit()
     adapter: Adapter = TopLayers(k=2)
     losses: tuple[Loss, ...] = (Supervised(), Distillation())
     memory: Memory = Memory()
@@ -122,7 +125,7 @@ def begin(
     """Train a first model: no teacher, no average."""
     settings.adapter.attach(model)
     terms = [term for term in settings.losses if isinstance(term, Supervised)] or [Supervised()]
-    report = fit(model, cut, *_sides(lesson, head, None), terms, settings.fit, run, on_step)
+    report = fit(model, cut, *_sides(lesson, head, None), terms, settings.first, run, on_step)
     return Challenger(model.top_state(cut), 1.0, report)
 
 

@@ -1,5 +1,6 @@
 """The one loop: batches by length, a weighted sum of loss terms, early stop, and a checkpoint to go on from."""
 
+import hashlib
 import math
 import os
 import time
@@ -216,8 +217,9 @@ class _State:
             settings.learning_rate * (settings.head_rate_ratio if name.startswith("head.") else 1) for name in trained
         ]
         optimiser = AdamW(list(trained.values()), rates, settings.weight_decay)
-        state = _State(model, optimiser, list(trained), Progress(run.fingerprint if run else ""), {})
-        found = checkpoint.load(run.folder, run.fingerprint) if run else None
+        begun = Progress(_fingerprint(run, trained) if run else "")
+        state = _State(model, optimiser, list(trained), begun, {})
+        found = checkpoint.load(run.folder, begun.fingerprint) if run else None
         if found:
             state._resume(*found)
         return state
@@ -265,6 +267,15 @@ class _State:
 
     def _trained(self) -> Iterator[tuple[str, "Tensor"]]:
         return zip(self.names, self.optimiser.weights, strict=True)
+
+
+def _fingerprint(run: Run, trained: Mapping[str, "Tensor"]) -> str:
+    """The run's and its first weights': a folder of that name may hold another model by now, a head other classes."""
+    digest = hashlib.sha256(run.fingerprint.encode())
+    for name, weight in trained.items():
+        digest.update(f"\0{name}\0{tuple(weight.shape)}\0".encode())
+        digest.update(weight.detach().contiguous().numpy())
+    return digest.hexdigest()
 
 
 def _step(

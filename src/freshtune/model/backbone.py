@@ -67,7 +67,7 @@ def open_top(config: Mapping[str, Json], cut: int, outputs: int, state: Mapping[
     """
     import torch
 
-    # Values drawn here are overwritten; building without any (on torch's meta device) imports its compiler, for a second.
+    # What is drawn here is overwritten; building on torch's meta device instead imports its compiler, for a second.
     with torch.random.fork_rng(devices=[]):
         model = TextModel(Architecture.of_json(config), outputs, cut=cut)
     try:

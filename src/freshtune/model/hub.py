@@ -4,7 +4,7 @@ import os
 import socket
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 from freshtune.errors import NotFound
 
@@ -42,7 +42,8 @@ def _out_of_reach(endpoint: str) -> str:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return "HF_HUB_OFFLINE is set."
     url = urlsplit(endpoint)
-    url = urlsplit(getproxies().get(url.scheme, endpoint))
+    if not proxy_bypass(url.hostname or ""):
+        url = urlsplit(getproxies().get(url.scheme, endpoint))
     try:
         port = url.port or (443 if url.scheme == "https" else 80)
         socket.create_connection((url.hostname or "", port), _SECONDS_TO_CONNECT).close()

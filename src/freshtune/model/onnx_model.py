@@ -137,7 +137,7 @@ def open_onnx_model(folder: Path, trunk_path: Path | None, threads: int) -> Onnx
         IntegrityError: a file is missing or is not what it should be.
     """
     described = described_model(folder / "model.json")
-    tokens = Tokens.open(folder / "tokenizer.json", str(described["prefix"]), _max_tokens(described["max_tokens"]))
+    tokens = tokens_of(described, folder / "tokenizer.json")
     trunk = OnnxTrunk(trunk_path or folder / "trunk.onnx", threads)
     return OnnxModel(tokens, trunk, folder / "top.onnx", head_of(described["head"]), threads)
 
@@ -154,10 +154,12 @@ def described_model(path: Path) -> dict[str, Json]:
     return dict(described)
 
 
-def _max_tokens(stored: Json) -> int:
-    if not isinstance(stored, int) or stored < 1:
-        raise IntegrityError(f"max_tokens of a model is {stored!r}, no whole number from 1.")
-    return stored
+def tokens_of(described: Mapping[str, Json], path: Path) -> Tokens:
+    """A model's ``tokenizer.json``, read as its ``model.json`` says."""
+    longest = described["max_tokens"]
+    if not isinstance(longest, int) or longest < 1:
+        raise IntegrityError(f"max_tokens of a model is {longest!r}, no whole number from 1.")
+    return Tokens.open(path, str(described["prefix"]), longest)
 
 
 def head_of(stored: Json) -> Head:

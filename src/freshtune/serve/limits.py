@@ -2,10 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing import TYPE_CHECKING
 
 from freshtune.serve.refusals import Refusal
+
+if TYPE_CHECKING:  # the settings read this module, and need no web framework
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,10 @@ class Limits:
 class BodyLimits:
     """ASGI: the body is read here, once, bounded in bytes and time, and handed on whole."""
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: "ASGIApp", limits: Limits) -> None:
         self._app, self._limits = app, limits
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -46,7 +48,7 @@ class BodyLimits:
         body = await self._read(headers.get(b"content-length"), receive)
         await self._app(scope, _replayed(body, receive), send)
 
-    async def _read(self, declared: bytes | None, receive: Receive) -> bytes:
+    async def _read(self, declared: bytes | None, receive: "Receive") -> bytes:
         limit = self._limits.body_bytes
         too_long = Refusal(413, "too_long", f"A body has {limit:,} bytes at most.", "Send it in parts.")
         if declared is not None and (not declared.isdigit() or len(declared) > 18 or int(declared) > limit):
@@ -68,10 +70,10 @@ class BodyLimits:
             raise Refusal(408, "too_slow", f"The body took over {self._limits.body_seconds:g} s.") from None
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _replayed(body: bytes, receive: "Receive") -> "Receive":
     pending = [body]
 
-    async def replay() -> Message:
+    async def replay() -> "Message":
         if pending:
             return {"type": "http.request", "body": pending.pop(), "more_body": False}
         return await receive()

@@ -1,16 +1,12 @@
 """Opening releases so that those on one trunk share one session of it, across tasks and versions."""
 
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from freshtune.errors import IntegrityError
-from freshtune.model.heads import HEADS, Head
-from freshtune.model.onnx_model import OnnxModel, OnnxTrunk, described_model
-from freshtune.model.tokens import Tokens
-from freshtune.records import Json, Release
+from freshtune.model.onnx_model import OnnxModel, OnnxTrunk, described_model, head_of, tokens_of
+from freshtune.records import Release
 
 
 class Files(Protocol):
@@ -41,10 +37,9 @@ class SharedTrunks:
             NotFound: a file is missing from the release.
         """
         described = described_model(self._files.load_file(release, "model.json"))
-        tokenizer = self._files.load_file(release, "tokenizer.json")
-        tokens = Tokens.open(tokenizer, str(described["prefix"]), int(str(described["max_tokens"])))
+        tokens = tokens_of(described, self._files.load_file(release, "tokenizer.json"))
         top = self._files.load_file(release, "top.onnx")
-        return OnnxModel(tokens, self._trunk(release), top, _head(described["head"]), self._threads)
+        return OnnxModel(tokens, self._trunk(release), top, head_of(described["head"]), self._threads)
 
     def _trunk(self, release: Release) -> OnnxTrunk:
         path = self._files.load_file(release, "trunk.onnx")
@@ -54,12 +49,3 @@ class SharedTrunks:
             if trunk is None:
                 trunk = self._trunks[digest] = OnnxTrunk(path, self._threads)
             return trunk
-
-
-def _head(stored: Json) -> Head:
-    fields: Mapping[str, Json] = stored if isinstance(stored, dict) else {}
-    try:
-        member = HEADS[str(fields["kind"])]
-        return member(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
-    except (KeyError, TypeError) as error:
-        raise IntegrityError("The head of a release cannot be read.", str(error)) from None

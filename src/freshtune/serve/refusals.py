@@ -1,9 +1,12 @@
 """How a request is told no: one exception, one shape of reply, nothing of the inside."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import orjson
-from starlette.responses import Response
+
+if TYPE_CHECKING:  # the settings read this module, and need no web framework
+    from starlette.responses import Response
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error
@@ -25,12 +28,14 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
         self.headers = dict(headers or {})
 
 
-def json_reply(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_reply(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> "Response":
     """A JSON reply of plain values."""
+    from starlette.responses import Response
+
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
-def refused(refusal: Refusal, path: str) -> Response:
+def refused(refusal: Refusal, path: str) -> "Response":
     """The reply of a refusal; Open Inference paths have that protocol's shape, a bare string."""
     if path.startswith("/v2"):
         words = " ".join(part for part in (refusal.detail, refusal.mend) if part)
