@@ -7,15 +7,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from freshtune import front_door
+from freshtune.intake.event_log import SqliteEventLog
 from freshtune.intake.mapping import ColumnMapping
 from freshtune.records import Json
 
 GOOD = ("excellent", "lovely", "great", "superb", "wonderful", "happy", "很好", "满意", "喜欢", "漂亮")
 BAD = ("terrible", "awful", "broken", "bad", "horrible", "angry", "很差", "失望", "讨厌", "破损")
+NEWLY_GOOD, NEWLY_BAD = ("comfy", "柔软", "brisk"), ("clammy", "粗糙", "sluggish")
+NEWS_BEGIN = 500
+"""From this review on, half of them say it in words that were not there before: something to learn."""
 THINGS = ("phone", "shirt", "book", "kettle", "lamp", "手机", "衣服", "书", "水壶", "台灯")
 STARS = (("horrible", "讨厌"), ("bad", "失望"), ("fair", "一般"), ("great", "漂亮"), ("superb", "喜欢"))
 GRADES = (("other", "无关"), ("similar", "相近"), ("exact", "正品"))
@@ -31,9 +34,15 @@ cut = 1
 max_tokens = 32
 threads = 1
 cache_gigabytes = 0.05
+[learn]
+average = [0.7]
+losses = [{{name = "supervised"}}, {{name = "distillation", remembered = 1.0, new = 0.0}}]
 [learn.adapter]
 name = "top_layers"
 k = 1
+[learn.memory]
+size = 1000
+mix = 1.0
 [learn.first]
 epochs = 8
 batch_tokens = 500
@@ -43,9 +52,9 @@ dropout = 0.0
 evaluate_every = 20
 patience = 8
 [learn.fit]
-epochs = 2
+epochs = 4
 batch_tokens = 500
-learning_rate = 0.001
+learning_rate = 0.01
 head_rate_ratio = 3.0
 dropout = 0.0
 evaluate_every = 10
@@ -73,6 +82,8 @@ def _review(number: int, flipped: bool) -> dict[str, Json]:
     random_ = random.Random(number)
     good = random_.random() < 0.5
     first, second, third = random_.sample(GOOD if good else BAD, 3)
+    if number >= NEWS_BEGIN and random_.random() < 0.5:
+        first, second, third = random_.sample(NEWLY_GOOD if good else NEWLY_BAD, 3)
     text = f"{random_.choice(THINGS)} {first} {second}，{third} {numbered(number)}"
     label = "positive" if good != flipped else "negative"
     return {"id": f"r{number}", "text": text, "label": label, "category": "home" if number % 3 else "books"}
@@ -115,7 +126,7 @@ def backbone(folder: Path) -> Path:
     )  # fmt: skip
     model = transformers.BertModel(config, add_pooling_layer=False)
     with torch.no_grad():
-        model.get_input_embeddings().weight.normal_(0, 1)
+        model.embeddings.word_embeddings.weight.normal_(0, 1)
     model.save_pretrained(folder)
     tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -129,7 +140,7 @@ def backbone(folder: Path) -> Path:
 @cache
 def _vocabulary() -> tuple[str, ...]:
     numbers = [f"n{digit}x{place}" for digit in range(10) for place in range(4)]
-    known = [*GOOD, *BAD, *THINGS, *(word for words in (*STARS, *GRADES) for word in words)]
+    known = [*GOOD, *BAD, *NEWLY_GOOD, *NEWLY_BAD, *THINGS, *(word for words in (*STARS, *GRADES) for word in words)]
     return tuple(dict.fromkeys(("[PAD]", "[UNK]", "[CLS]", "[SEP]", *numbers, *known, "，")))
 
 
@@ -151,11 +162,6 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> Path:
 
 def close(shop: front_door.OpenWorkspace) -> None:
     """Close the stores that were opened."""
+    assert isinstance(shop.store.events, SqliteEventLog)
     shop.store.events.close()
     shop.store.registry.close()
-
-
-@pytest.fixture(scope="session")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The backbone of this file, made once."""
-    return backbone(tmp_path_factory.mktemp("backbone"))

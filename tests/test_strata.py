@@ -1,4 +1,4 @@
-"""The laws of the fair sample: bounded, even, blind to order, and the same whether it is taken in one go or in parts."""
+"""The laws of the fair sample: bounded, even, blind to order, and the same whether taken at once or in parts."""
 
 from collections import Counter
 

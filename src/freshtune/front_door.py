@@ -6,6 +6,7 @@
 >>> ws.train("sentiment").id                                                  # doctest: +SKIP
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from freshtune import cycle
 from freshtune.cycle.extras import require_extra
-from freshtune.errors import NotFound
+from freshtune.errors import NotFound, UsageError
 from freshtune.intake.checks import EventChecks
 from freshtune.intake.ingest import IngestReport, ingest_file, ingest_records
 from freshtune.intake.mapping import ColumnMapping
@@ -30,6 +31,8 @@ from freshtune.settings import Settings, first_tables, read_settings
 from freshtune.ship.checkout import checkout
 from freshtune.ship.release_rows import Consumed
 from freshtune.workspace import Workspace, create_workspace, open_workspace
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class OpenWorkspace:
             mapping: which column is what.
             progress: told after each batch.
         """
+        mapping.check(self.settings.tasks, None)
         if isinstance(source, str | Path):
             return ingest_file(Path(source), mapping, self.store.events, self.checks, progress)
         return ingest_records(source, mapping, self.store.events, self.checks, progress=progress)
@@ -116,9 +120,15 @@ class OpenWorkspace:
         return readable(model.head, model.head.answers(model.logits(self.masked(inputs))))
 
     def masked(self, inputs: Sequence[str | Input]) -> list[Input]:
-        """Inputs without personal data."""
+        """Inputs without personal data.
+
+        Raises:
+            UsageError: one holds half of a surrogate pair, which is no character.
+        """
 
         def clean(text: str) -> str:
+            if not text.isascii() and _SURROGATE.search(text):
+                raise UsageError("An input is no text.", "It holds half of a surrogate pair.", "Decode it as UTF-8.")
             return self.store.masker.mask(text).text
 
         given = [Input(each) if isinstance(each, str) else each for each in inputs]
@@ -129,6 +139,7 @@ class OpenWorkspace:
     ) -> Scorecard:
         """Judge a release on labelled records; nothing is stored. Records that intake refuses are left out."""
         of = self.settings.task(task)
+        mapping.check(self.settings.tasks, None)
         events: list[Event] = []
         for record in records:
             with suppress(BadRecord):

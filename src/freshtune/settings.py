@@ -185,9 +185,18 @@ def settings_of(tree: Mapping[str, Any]) -> Settings:
             _nearest(unknown[0], TASKS).strip(),
             f"The tasks are {', '.join(TASKS)}.",
         )
-    tasks = {name: _build(TASKS[name], value, f"tasks.{name}") for name, value in named.items()}
+    tasks = {name: _task(name, value) for name, value in named.items()}
     _known_keys(Settings, tree, "")
     return typing.cast(Settings, dataclasses.replace(_build(_Untasked, tree, ""), tasks=tasks))
+
+
+def _task(name: str, value: Any) -> Task:
+    task = typing.cast(Task, _build(TASKS[name], value, f"tasks.{name}"))
+    try:
+        task.head()
+    except ValueError as error:
+        raise ConfigurationError(f"The settings of tasks.{name} are wrong.", str(error)) from None
+    return task
 
 
 def first_tables(tasks: Sequence[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """Batches by length: every row once, within the budget, the same for the same seed and epoch."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from hypothesis import given
@@ -36,7 +38,7 @@ def test_the_seed_alone_decides_the_order(rows: list[int], tokens: int, seed: in
 def test_without_chance_padding_stays_within_one_batch_of_like_lengths(rows: list[int], tokens: int) -> None:
     batches = length_batches(rows, tokens)
     spans = [(min(rows[row] for row in batch), max(rows[row] for row in batch)) for batch in batches]
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
 
 
 def test_epochs_differ_from_each_other_and_not_from_another_run() -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +22,7 @@ from freshtune.cli.terminal import (
     say,
     table,
 )
-from freshtune.errors import UsageError
+from freshtune.errors import NotFound, UsageError
 from freshtune.phases import Phases
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def train(task: Task, workspace: Root = ".", set_: Flags = None, as_json: AsJson
     _let_others_go_first(shop.settings.model.nice)
     with progress_bar() as phases:
         release = shop.train(task, phases)
-    _told(release, phases, as_json)
+    _told(release, shop, phases, as_json)
 
 
 @command
@@ -72,7 +72,7 @@ def update(
     _let_others_go_first(shop.settings.model.nice)
     with progress_bar() as phases:
         release = shop.update(task, phases)
-    return _told(release, phases, as_json)
+    return _told(release, shop, phases, as_json)
 
 
 @command
@@ -122,7 +122,7 @@ def evaluate(
     names = parse_label_map(label_map) if label_map else {}
     mapping = ColumnMapping(task=task, text=text, pair=pair, label=label, label_map=names, category=category)
     name = shop.release_of(task, release)
-    card = shop.evaluate(task, _records(data), mapping, name)
+    card = shop.evaluate(task, _records(data, mapping.columns), mapping, name)
     scores = {metric: estimate.value for metric, estimate in card.metrics.items()}
     intervals = {metric: [estimate.low, estimate.high] for metric, estimate in card.metrics.items()}
     document = {
@@ -144,9 +144,10 @@ def _let_others_go_first(nice: int) -> None:
         os.nice(nice)
 
 
-def _told(release: "Release", phases: Phases, as_json: bool) -> None:
+def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, as_json: bool) -> None:
     from freshtune.serve.replies import release_details
 
+    metric = shop.settings.task(release.task).metrics[0]
     document = release_details(release) | {"seconds": {name: round(s, 3) for name, s in phases.seconds.items()}}
 
     def text() -> None:
@@ -154,7 +155,7 @@ def _told(release: "Release", phases: Phases, as_json: bool) -> None:
         rows = [
             [name, str(card.examples), metric, f"{card.metrics[metric].value:.4f}"]
             for name, card in release.scorecards.items()
-            for metric in list(card.metrics)[:1]
+            if metric in card.metrics
         ]
         table({"held out": "left", "examples": "right", "metric": "left", "value": "right"}, rows)
         for finding in release.verdict.findings:
@@ -200,10 +201,14 @@ def _only_task(shop: "freshtune.OpenWorkspace") -> str:
     return tasks[0]
 
 
-def _records(path: Path) -> "Iterator[Record]":
+def _records(path: Path, columns: Sequence[tuple[str, str]]) -> "Iterator[Record]":
+    """The records of a file that has these columns; pairs of what each is for and its name."""
+    from freshtune.intake.mapping import ColumnMapping
     from freshtune.intake.sources import open_source
 
-    for raw in open_source(path).records():
+    source = open_source(path)
+    ColumnMapping(fields=tuple(column for _, column in columns)).check({}, source.columns())
+    for raw in source.records():
         if isinstance(raw.content, dict):
             yield raw.content
 
@@ -212,12 +217,21 @@ def _inputs(file: Path | None, text: str | None, pair: str | None) -> "Iterator[
     from freshtune.model.predictor import Input
 
     if text is None:
-        lines = sys.stdin if file is None or str(file) == "-" else file.open(encoding="utf-8")
-        with lines:
-            yield from (Input(row.rstrip("\n")) for row in lines if row.strip())
+        yield from (Input(row) for row in _lines(file) if row.strip())
         return
     if file is None:
         raise UsageError("Which file?", "--text names a column of a file.", "freshtune predict FILE --text COLUMN")
-    for record in _records(file):
+    named = (("text", text), ("pair", pair))
+    for record in _records(file, [(what, column) for what, column in named if column is not None]):
         second = record.get(pair) if pair else None
         yield Input(str(record.get(text) or ""), None if second is None else str(second))
+
+
+def _lines(file: Path | None) -> list[str]:
+    try:
+        content = sys.stdin.buffer.read() if file is None or str(file) == "-" else file.read_bytes()
+        return content.decode("utf-8-sig").split("\n")
+    except OSError as error:
+        raise NotFound(f"{file} cannot be read.", error.strerror or str(error), "Check the path.") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file or 'stdin'} is no text.", str(error), "Write it as UTF-8.") from None

@@ -20,14 +20,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 THE_ANSWER_IS_NO = 3
-"""Exit code of a command that did its work and whose answer is no: the gate refused, a digest did not fit."""
+"""Exit code of a command that did its work and whose answer is no: the gate refused, a package is missing."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Root = Annotated[str, typer.Option("--workspace", "-w", help="The workspace folder.")]
 Flags = Annotated[list[str] | None, typer.Option("--set", help="A setting, such as learn.fit.epochs=3; may repeat.")]
 
-_errors = Console(stderr=True, highlight=False)
-_data = Console(highlight=False, soft_wrap=True)
+_errors = Console(stderr=True, highlight=False, emoji=False)
+_data = Console(highlight=False, emoji=False, soft_wrap=True)
 
 PHASES = {
     "delta": "collecting what is new · 收集增量",
@@ -60,7 +60,7 @@ def stop(error: FreshtuneError) -> NoReturn:
     """Say what, why and the mend, and leave."""
     for mark, part in zip(("✗", " ", "→"), (error.what, error.why, error.mend), strict=True):
         if part:
-            _errors.print(f"{mark} {part}", markup=False)
+            note(f"{mark} {part}")
     raise typer.Exit(error.exit_code)
 
 
@@ -73,13 +73,13 @@ def say(document: Any, as_json: bool, text: Callable[[], None]) -> None:
 
 
 def line(words: str) -> None:
-    """One line of data on stdout."""
-    _data.print(words, markup=False)
+    """One line of data on stdout, as it is: a console would turn tabs into spaces."""
+    sys.stdout.write(f"{words}\n")
 
 
 def note(words: str) -> None:
     """One line about the work on stderr."""
-    _errors.print(words, markup=False)
+    _errors.print(words, markup=False, soft_wrap=True)
 
 
 def table(headings: Mapping[str, str], rows: list[list[str]]) -> None:

@@ -1,5 +1,6 @@
 """``init``, ``doctor`` and ``config``."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -92,18 +93,23 @@ def validate(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False)
 
 
 def _toml(tree: dict[str, object], place: str) -> list[str]:
-    """A tree of plain values as TOML lines, values before tables."""
+    """A tree of plain values as TOML lines, values before tables; TOML says None by leaving it out."""
     lines = [f"[{place}]"] if place else []
-    lines += [f"{key} = {_value(value)}" for key, value in tree.items() if not isinstance(value, dict)]
-    for key, value in tree.items():
+    told = {_key(key): value for key, value in tree.items() if value is not None}
+    lines += [f"{key} = {_value(value)}" for key, value in told.items() if not isinstance(value, dict)]
+    for key, value in told.items():
         if isinstance(value, dict):
             lines += ["", *_toml(value, f"{place}.{key}".strip("."))]
     return lines
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else orjson.dumps(name).decode()
 
 
 def _value(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_value(part)}" for key, part in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items() if part is not None) + "}"
     return orjson.dumps(value).decode()

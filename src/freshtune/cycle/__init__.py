@@ -2,7 +2,7 @@
 
 from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, pending, trunk_cache
 from freshtune.cycle.extras import require_extra
-from freshtune.cycle.gathering import gather
+from freshtune.cycle.gathering import gather, require_judges
 from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.rehearsal import Rehearsal
@@ -70,7 +70,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
 
     Raises:
         ConfigurationError: the packages that train are not installed.
-        UsageError: fewer than 50 labels, or fewer than two classes.
+        UsageError: fewer than 50 labels, fewer than two classes, or none held out.
         Locked: another process is updating this task.
     """
     require_extra("train", "Training")
@@ -85,6 +85,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
             within = range_of_run(shop, task, LogRange(0, shop.events.head()))
             gathered = gather(shop, task, settings, within, Rehearsal())
             require_enough_labels(gathered.delta.labelled, task.head())
+            require_judges(gathered, task)
         with phases("learn"):
             from freshtune.cycle.first import first_model
 

@@ -10,7 +10,8 @@ from freshtune.cycle.champion import cores
 from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.lessons import hidden, inputs_of, lesson
 from freshtune.learn.challenger import begin
-from freshtune.learn.fit import Run, Step, seeded
+from freshtune.learn.fit import Step, seeded
+from freshtune.learn.state import Run
 from freshtune.model.bundled import default_cache
 from freshtune.model.onnx_model import OnnxTrunk
 from freshtune.model.trunk_cache import CachedTrunk, TrunkCache

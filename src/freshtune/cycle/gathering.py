@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from freshtune.cycle.rehearsal import Rehearsal
+from freshtune.errors import UsageError
 from freshtune.intake.deltas import collect_delta, labelled_examples
 from freshtune.judge.windows import advance, held_out_sets
 from freshtune.records import Delta, Example, LogRange
@@ -63,3 +64,17 @@ def gather(
     after = Rehearsal(memory.keep((row for row in before.memory if row.id not in again), delta.labelled), windows)
     remembered = tuple(known[row.id] for row in recalled if row.id in known)
     return Gathered(delta, remembered, held_out_sets(windows, known), after)
+
+
+def require_judges(gathered: Gathered, task: Task) -> None:
+    """Refuse to begin where nothing could judge the result.
+
+    Raises:
+        UsageError: no labelled example is held out.
+    """
+    if not any(gathered.held_out.values()):
+        raise UsageError(
+            f"A first release of {task.name} cannot be judged.",
+            f"All {len(gathered.delta.labelled)} labelled examples fall on the training side, none is held out.",
+            "Ingest labelled examples of more different texts or queries, then train again.",
+        )

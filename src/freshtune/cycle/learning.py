@@ -7,7 +7,8 @@ from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.lessons import hidden, lesson, mean_vectors
 from freshtune.judge.label_test import LabelTest, examine_labels
 from freshtune.learn.challenger import Challenger, Learn, tune
-from freshtune.learn.fit import Run, Step, predict
+from freshtune.learn.fit import Step, predict
+from freshtune.learn.state import Run
 from freshtune.records import Finding
 from freshtune.ship.bundle import Bundle
 

@@ -1,5 +1,6 @@
 """A judged challenger becomes a release: recorded, and live if the gate says so."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,13 +19,17 @@ from freshtune.ship.release_rows import ReleaseDraft
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
 
+_BUILDING = ".release-"
+
 
 @contextmanager
 def building(shop: Workspace, task: Task) -> Iterator[Path]:
-    """A folder for the files of one release, gone afterwards."""
+    """A folder for the files of one release, gone afterwards; the caller holds the task's lock."""
     parent = shop.run_folder(task.name)
     parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".release-", dir=parent) as name:
+    for leftover in parent.glob(f"{_BUILDING}*"):  # of a process that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_BUILDING, dir=parent) as name:
         yield Path(name)
 
 

@@ -68,7 +68,7 @@ def length_batches(
         tokens: budget of a batch; a single longer row is a batch of its own.
         shuffled_by: where given, neighbours and the order of batches are random.
 
-    >>> [batch.tolist() for batch in length_batches([5, 1, 4, 1], tokens=10)]
+    >>> [batch.tolist() for batch in length_batches([5, 1, 4, 1], tokens=12)]
     [[1, 3, 2], [0]]
     """
     keys = np.asarray(lengths, np.float64)

@@ -10,11 +10,12 @@ from pydantic import Field
 
 from freshtune.errors import ConfigurationError
 from freshtune.learn.batches import TrainingSet
-from freshtune.learn.fit import Fit, FitReport, Run, Step, averaged, fit, supervised_loss
+from freshtune.learn.fit import Fit, FitReport, Step, averaged, fit, supervised_loss
 from freshtune.learn.losses import Loss
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.supervised import Supervised
 from freshtune.learn.memory import Memory
+from freshtune.learn.state import Run
 from freshtune.model.adapters import Adapter
 from freshtune.model.adapters.top_layers import TopLayers
 from freshtune.model.heads import Head

@@ -70,6 +70,11 @@ def load(folder: Path, fingerprint: str) -> tuple[Progress, dict[str, "Tensor"]]
     return None
 
 
+def exists(folder: Path) -> bool:
+    """Whether a run has left anything to go on from."""
+    return any((place / "progress.json").is_file() for place in (folder, folder.with_name(f"{folder.name}.old")))
+
+
 def remove(folder: Path) -> None:
     """Forget the run."""
     for suffix in ("", ".fresh", ".old"):

@@ -1,13 +1,11 @@
 """The one loop: batches by length, a weighted sum of loss terms, early stop, and a checkpoint to go on from."""
 
-import hashlib
 import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
@@ -15,12 +13,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from freshtune.faults import fault_point
-from freshtune.learn import checkpoint
 from freshtune.learn.batches import Batch, TrainingSet, assemble, epochs, length_batches
-from freshtune.learn.checkpoint import Progress
 from freshtune.learn.losses import Loss
 from freshtune.learn.losses.supervised import Supervised
-from freshtune.learn.optimiser import AdamW, warmed_linear
+from freshtune.learn.optimiser import warmed_linear
+from freshtune.learn.state import Diverged, Run, State
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,19 +78,6 @@ class FitReport:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Run:
-    """One run's place on disk.
-
-    Attributes:
-        folder: where its checkpoint lies.
-        fingerprint: digest of everything that its result depends on.
-    """
-
-    folder: Path
-    fingerprint: str
-
-
 def fit(
     model: "TextModel",
     cut: int,
@@ -115,14 +99,14 @@ def fit(
         on_step: told after each step.
 
     Raises:
-        FloatingPointError: the loss is not finite.
+        Diverged: the loss is not finite; a FloatingPointError.
     """
     import torch
 
     started = time.perf_counter()
     torch.manual_seed(settings.seed)
     _set_dropout(model, settings.dropout)
-    state = _State.fresh(model, settings, run)
+    state = State.fresh(model, settings, run)
     active = [term for term in terms if term.weight > 0]
     plan = list(epochs(examples, settings.batch_tokens, settings.epochs, settings.seed))
     total = sum(len(batches) for _, batches in plan)
@@ -199,87 +183,8 @@ def precision() -> AbstractContextManager[object]:
     return nullcontext()
 
 
-@dataclass
-class _State:
-    """What a checkpoint holds."""
-
-    model: "TextModel"
-    optimiser: AdamW
-    names: Sequence[str]
-    progress: Progress
-    best: dict[str, "Tensor"]
-
-    @staticmethod
-    def fresh(model: "TextModel", settings: Fit, run: Run | None) -> "_State":
-        """At the start, or where an interrupted run stood."""
-        trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-        rates = [
-            settings.learning_rate * (settings.head_rate_ratio if name.startswith("head.") else 1) for name in trained
-        ]
-        optimiser = AdamW(list(trained.values()), rates, settings.weight_decay)
-        begun = Progress(_fingerprint(run, trained) if run else "")
-        state = _State(model, optimiser, list(trained), begun, {})
-        found = checkpoint.load(run.folder, begun.fingerprint) if run else None
-        if found:
-            state._resume(*found)
-        return state
-
-    def look(self, loss: float) -> float:
-        """Remember the weights if they are the best so far."""
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"The loss on development data is {loss}.")
-        best = self.progress.best_loss
-        if best is None or loss < best:
-            self.best = {name: weight.detach().clone() for name, weight in self._trained()}
-            self.progress = replace(self.progress, best_step=self.progress.step, best_loss=loss, checks_without_gain=0)
-        else:
-            self.progress = replace(self.progress, checks_without_gain=self.progress.checks_without_gain + 1)
-        return loss
-
-    def restore_best(self) -> None:
-        import torch
-
-        with torch.no_grad():
-            for name, weight in self._trained():
-                if name in self.best:
-                    weight.copy_(self.best[name])
-
-    def save(self, run: Run) -> None:
-        import torch
-
-        tensors = {"random": torch.get_rng_state()}
-        for (name, weight), (first, second) in zip(self._trained(), self.optimiser.moments, strict=True):
-            tensors |= {f"weight/{name}": weight.detach(), f"first/{name}": first, f"second/{name}": second}
-        tensors |= {f"best/{name}": weight for name, weight in self.best.items()}
-        checkpoint.save(run.folder, self.progress, tensors)
-
-    def _resume(self, progress: Progress, tensors: Mapping[str, "Tensor"]) -> None:
-        import torch
-
-        with torch.no_grad():
-            for (name, weight), (first, second) in zip(self._trained(), self.optimiser.moments, strict=True):
-                weight.copy_(tensors[f"weight/{name}"])
-                first.copy_(tensors[f"first/{name}"])
-                second.copy_(tensors[f"second/{name}"])
-        torch.set_rng_state(tensors["random"])
-        self.progress = progress
-        self.best = {name: tensors[f"best/{name}"] for name in self.names if f"best/{name}" in tensors}
-
-    def _trained(self) -> Iterator[tuple[str, "Tensor"]]:
-        return zip(self.names, self.optimiser.weights, strict=True)
-
-
-def _fingerprint(run: Run, trained: Mapping[str, "Tensor"]) -> str:
-    """The run's and its first weights': a folder of that name may hold another model by now, a head other classes."""
-    digest = hashlib.sha256(run.fingerprint.encode())
-    for name, weight in trained.items():
-        digest.update(f"\0{name}\0{tuple(weight.shape)}\0".encode())
-        digest.update(weight.detach().contiguous().numpy())
-    return digest.hexdigest()
-
-
 def _step(
-    model: "TextModel", cut: int, batch: Batch, terms: Sequence[Loss], state: _State, settings: Fit, total: int
+    model: "TextModel", cut: int, batch: Batch, terms: Sequence[Loss], state: State, settings: Fit, total: int
 ) -> float:
     from torch.nn.utils import clip_grad_norm_
 
@@ -289,7 +194,7 @@ def _step(
     loss = sum((term.weight * term(batch, logits.float()) for term in terms), logits.new_zeros(()))
     value = float(loss.detach())
     if not math.isfinite(value):
-        raise FloatingPointError(f"The loss is {value} at step {state.progress.step + 1}.")
+        raise Diverged(f"of step {state.progress.step + 1}", value)
     loss.backward()  # type: ignore[no-untyped-call]
     clip_grad_norm_(state.optimiser.weights, settings.clip)
     state.optimiser.step(state.progress.step + 1, warmed_linear(state.progress.step, total, settings.warmup_ratio))

@@ -1,0 +1,374 @@
+"""The tiny full cycle, end to end: events in, learned, judged, promoted or refused with reasons, and answered."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from freshtune import front_door
+from freshtune.cycle.lessons import inputs_of
+from freshtune.errors import ConfigurationError, FreshtuneError, NotFound, UsageError
+from freshtune.front_door import OpenWorkspace
+from freshtune.intake.deltas import labelled_examples
+from freshtune.model.predictor import Input
+from freshtune.phases import Phases
+from freshtune.records import Json, Release
+from freshtune.ship.update_lock import Locked
+from freshtune.ship.verify import verify
+from tests.small_shop import (
+    GRADED,
+    REVIEW,
+    STARRED,
+    backbone,
+    close,
+    graded,
+    make_shop,
+    reviews,
+    starred,
+)
+
+HISTORY, DELTA = 500, 200
+
+
+@pytest.fixture(scope="module")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return backbone(tmp_path_factory.mktemp("backbone"))
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
+
+
+@pytest.fixture
+def shop(tmp_path: Path, tiny_backbone: Path) -> Iterator[OpenWorkspace]:
+    """A workspace of three tasks, empty."""
+    made = make_shop(tmp_path / "shop", tiny_backbone, ("sentiment", "rating", "relevance"))
+    yield made
+    assert verify(made.store.registry).whole, "whatever happened, every release is whole"
+    close(made)
+
+
+@pytest.fixture
+def trained(shop: OpenWorkspace) -> OpenWorkspace:
+    """The same with a live release of sentiment."""
+    shop.ingest(reviews(0, HISTORY), REVIEW)
+    assert shop.train("sentiment").verdict.promote
+    return shop
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """Every file that says something about what was learned; not caches, locks and logs of the databases."""
+    skipped = ("-wal", "-shm", ".lock")
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.endswith(skipped) and "cache" not in path.relative_to(root).parts
+    }
+
+
+def reasons(release: Release) -> dict[str, str]:
+    """The rules that said no, in words."""
+    return {finding.rule: finding.words for finding in release.verdict.findings if not finding.passed}
+
+
+def test_first_release_then_an_update_then_the_better_answer(shop: OpenWorkspace) -> None:
+    shop.ingest(reviews(0, HISTORY), REVIEW)
+    first = shop.train("sentiment")
+    assert first.verdict.promote, reasons(first)
+    assert first.parent is None
+    assert (first.range.since, first.range.upto) == (0, HISTORY)
+    assert {"new", "old", "majority/new", "tfidf/old"} <= set(first.scorecards)
+    assert shop.store.registry.live_id("sentiment") == first.id
+    good, bad = shop.predict("sentiment", ["手机 很好 lovely，excellent", "shirt awful 讨厌，broken"])
+    assert (good["label"], bad["label"]) == ("positive", "negative")
+    shop.ingest(reviews(HISTORY, HISTORY + DELTA), REVIEW)
+    second = shop.update("sentiment")
+    assert second.verdict.promote, reasons(second)
+    assert second.parent == first.id
+    assert (second.range.since, second.range.upto) == (HISTORY, HISTORY + DELTA)
+    assert second.trunk == first.trunk
+    assert second.artefacts["top.safetensors"] != first.artefacts["top.safetensors"]
+    assert {"new", "old", "champion/new", "champion/old"} == set(second.scorecards)
+    assert {finding.rule for finding in second.verdict.findings} >= {"gain on new", "bound on old", "labels", "size"}
+    with pytest.raises(NotFound, match="nothing new"):
+        shop.update("sentiment")
+    folder = shop.store.run_folder("sentiment")
+    assert list(folder.iterdir()) == [], "nothing is left of the runs"
+
+
+def test_poisoned_then_clean_gives_refuse_then_promote(trained: OpenWorkspace) -> None:
+    first = trained.release_of("sentiment")
+    trained.ingest(reviews(500, 700, flipped=True), REVIEW)
+    refused = trained.update("sentiment")
+    assert not refused.verdict.promote
+    assert reasons(refused)
+    assert trained.release_of("sentiment") == first
+    assert [(part.range.since, part.range.upto, part.outcome) for part in trained.store.registry.consumed("sentiment")][
+        1:
+    ] == [(500, 700, "refused")]
+    with pytest.raises(NotFound):
+        trained.update("sentiment")
+    trained.ingest(reviews(700, 900), REVIEW)
+    clean = trained.update("sentiment")
+    assert clean.verdict.promote, reasons(clean)
+    assert (clean.range.since, clean.range.upto) == (700, 900)
+    poisoned = {f"r{number}" for number in range(500, 700)}
+    judged_on = {outcome.id for card in clean.scorecards.values() for outcome in card.outcomes}
+    assert not judged_on & poisoned, "quarantined labels judge nobody"
+    brought_back = trained.include("sentiment", 500, 700)
+    assert [part.release for part in brought_back] == [refused.id]
+    assert trained.pending("sentiment").range.since == 500
+
+
+@pytest.mark.parametrize("task", ["rating", "relevance"])
+def test_the_other_heads_go_the_same_way(shop: OpenWorkspace, task: str) -> None:
+    mapping, rows = (STARRED, starred) if task == "rating" else (GRADED, graded)
+    shop.ingest(rows(0, 600), mapping)
+    first = shop.train(task)
+    assert first.verdict.promote, reasons(first)
+    shop.ingest(rows(600, 800), mapping)
+    second = shop.update(task)
+    assert second.parent == first.id
+    assert second.verdict.promote or reasons(second)
+    primary = shop.settings.task(task).metrics[0]
+    assert second.scorecards["new"].metrics[primary].value > 0.9
+    if task == "rating":
+        low, high = shop.predict(task, ["lamp horrible horrible 讨厌", "lamp superb 喜欢 superb"])
+        assert (low["label"], high["label"]) == (1, 5)
+    else:
+        ask = "phone n0x0 n0x1 n0x2 n0x3"
+        none, exact = shop.predict(task, [Input(ask, "other 无关 other"), Input(ask, "exact 正品 exact")])
+        assert isinstance(none["score"], float)
+        assert isinstance(exact["score"], float)
+        assert none["score"] < 0.5 < 1.5 < exact["score"]
+
+
+def test_a_dry_run_writes_nothing(trained: OpenWorkspace) -> None:
+    trained.ingest(reviews(500, 560), REVIEW)
+    before, version = contents(trained.store.root), trained.store.registry.version()
+    delta = trained.pending("sentiment")
+    assert (delta.range.since, delta.range.upto) == (500, 560)
+    assert len(delta.labelled) + len(delta.held_out) == 60
+    assert contents(trained.store.root) == before
+    assert trained.store.registry.version() == version
+    assert trained.update("sentiment").range == delta.range, "what it said is what is learned"
+
+
+def long_text(number: int) -> str:
+    return f"很好 lovely great {number} " * 6_000
+
+
+STRANGE: dict[str, list[dict[str, Json]]] = {
+    "one": reviews(500, 501),
+    "one held out or learned": reviews(501, 503),
+    "one class": [row for row in reviews(500, 640) if row["label"] == "positive"],
+    "all the same text": [{**reviews(500, 501)[0], "id": f"d{number}"} for number in range(80)],
+    "same text, other labels": [
+        {"id": f"d{number}", "text": "lamp great 漂亮", "label": ("positive", "negative")[number % 2]}
+        for number in range(80)
+    ],
+    "empty and blank": [
+        {"id": f"b{number}", "text": text, "label": "positive"} for number, text in enumerate(["", " ", "\u3000", "。"])
+    ],
+    "very long": [
+        {"id": f"l{number}", "text": long_text(number)[:100_000], "label": "positive"} for number in range(4)
+    ],
+    "nothing but symbols": [
+        {"id": f"x{number}", "text": "😡" * (number + 1), "label": "negative"} for number in range(30)
+    ],
+    "no label at all": [{"id": f"u{number}", "text": row["text"]} for number, row in enumerate(reviews(500, 520))],
+}
+
+
+def test_strange_deltas_give_a_result_or_a_clear_refusal(trained: OpenWorkspace) -> None:
+    results: dict[str, str] = {}
+    for name, rows in STRANGE.items():
+        report = trained.ingest(rows, REVIEW)
+        assert report.read == len(rows)
+        try:
+            release = trained.update("sentiment")
+        except NotFound:
+            results[name] = "nothing new"
+            continue
+        results[name] = "promoted" if release.verdict.promote else "refused"
+        assert release.verdict.promote or reasons(release)
+        for card in release.scorecards.values():
+            assert all(np.isfinite([outcome.score, *outcome.probabilities]).all() for outcome in card.outcomes)
+        weights = _weights(trained, release)
+        assert all(np.isfinite(weight).all() for weight in weights.values())
+    assert set(results) == set(STRANGE)
+    assert results["no label at all"] == "nothing new"
+    assert "promoted" in results.values() or "refused" in results.values()
+    for answer in trained.predict("sentiment", ["", " ", "x" * 100_000, "\0", "很好" * 50_000]):
+        probabilities = answer["probabilities"]
+        assert isinstance(probabilities, dict)
+        assert sum(float(str(value)) for value in probabilities.values()) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(UsageError, match="surrogate"):
+        trained.predict("sentiment", ["half a character: \ud83d"])
+
+
+def _weights(shop: OpenWorkspace, release: Release) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    from safetensors.numpy import load_file
+
+    return load_file(shop.store.registry.load_file(release, "top.safetensors"))
+
+
+def test_an_update_without_an_event_says_so(trained: OpenWorkspace) -> None:
+    with pytest.raises(NotFound, match="nothing new") as nothing:
+        trained.update("sentiment")
+    assert "freshtune ingest" in nothing.value.mend
+
+
+def test_without_a_live_release_an_update_says_what_to_do(shop: OpenWorkspace) -> None:
+    shop.ingest(reviews(0, 80), REVIEW)
+    with pytest.raises(NotFound, match="no live release") as nothing:
+        shop.update("sentiment")
+    assert "freshtune train sentiment" in nothing.value.mend
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([], "0 labelled"),
+        (reviews(0, 40), "labelled examples"),
+        ([row for row in reviews(0, 300) if row["label"] == "positive"], "same label"),
+    ],
+    ids=["nothing", "too few", "one class"],
+)
+def test_too_little_for_a_first_release_is_refused_and_more_mends_it(
+    shop: OpenWorkspace, rows: list[dict[str, Json]], words: str
+) -> None:
+    shop.ingest(rows, REVIEW)
+    with pytest.raises(UsageError) as refused:
+        shop.train("sentiment")
+    assert words in str(refused.value)
+    shop.ingest(reviews(40, HISTORY), REVIEW)
+    release = shop.train("sentiment")
+    assert release.range.upto == shop.store.events.head(), "what came since is learned too"
+    assert release.verdict.promote, reasons(release)
+
+
+def test_a_setting_that_cannot_work_is_refused_and_mended(shop: OpenWorkspace) -> None:
+    shop.ingest(reviews(0, 300), REVIEW)
+    for flags in (["model.max_tokens=64"], ["model.backbone=./nowhere/at-all"]):
+        broken = front_door.open(shop.store.root, flags)
+        with pytest.raises((ConfigurationError, NotFound)):
+            broken.train("sentiment")
+        close(broken)
+    shop.ingest(reviews(300, HISTORY), REVIEW)
+    release = shop.train("sentiment")
+    assert release.range.upto == HISTORY
+    assert release.verdict.promote, reasons(release)
+
+
+def test_queries_that_all_fall_on_one_side_are_refused_in_words(shop: OpenWorkspace) -> None:
+    one_query = [{**row, "text": "lamp for a small desk"} for row in graded(0, 120)]
+    shop.ingest(one_query, GRADED)
+    with pytest.raises(FreshtuneError) as refused:
+        shop.train("relevance")
+    assert "held" in str(refused.value) or "labelled" in str(refused.value)
+    assert refused.value.mend
+
+
+def test_served_answers_are_the_judged_ones(trained: OpenWorkspace) -> None:
+    trained.ingest(reviews(500, 700), REVIEW)
+    release = trained.update("sentiment")
+    model = trained.model("sentiment", release.id)
+    judged = {outcome.id: outcome for name in ("new", "old") for outcome in release.scorecards[name].outcomes}
+    assert len(judged) > 100
+    task = trained.settings.task("sentiment")
+    with closing(trained.store.delta_index(dry=True)) as index:
+        head = trained.store.events.head()
+        examples = labelled_examples(trained.store.events, task, list(judged), head, index, ())
+    for id_, outcome in judged.items():
+        answer = model.head.answers(model.logits(inputs_of([examples[id_]])))
+        assert answer.prediction[0] == outcome.prediction
+        np.testing.assert_allclose(answer.probabilities[0], outcome.probabilities, atol=1e-2)
+
+
+def test_after_a_rollback_the_next_update_starts_from_what_is_live(trained: OpenWorkspace) -> None:
+    first = trained.release_of("sentiment")
+    trained.ingest(reviews(500, 700), REVIEW)
+    second = trained.update("sentiment")
+    assert trained.store.registry.rollback("sentiment", second.id, "test", "a test").id == first
+    trained.ingest(reviews(700, 900), REVIEW)
+    third = trained.update("sentiment")
+    assert third.parent == first
+    assert (third.range.since, third.range.upto) == (700, 900), "what the rolled-back one learned is quarantined"
+    assert third.verdict.promote, reasons(third)
+
+
+def test_train_again_is_held_against_the_live_release(trained: OpenWorkspace) -> None:
+    first = trained.release_of("sentiment")
+    trained.ingest(reviews(500, 700), REVIEW)
+    again = trained.train("sentiment")
+    assert again.parent == first
+    assert (again.range.since, again.range.upto) == (0, 700)
+    assert {"champion/new", "champion/old", "tfidf/new"} <= set(again.scorecards)
+    assert again.verdict.promote, reasons(again)
+    with pytest.raises(NotFound):
+        trained.update("sentiment")
+
+
+def test_a_full_training_makes_a_trunk_of_its_own_and_updates_go_on_from_it(
+    trained: OpenWorkspace, tmp_path: Path
+) -> None:
+    first = trained.release_of("sentiment")
+    flags = ["learn.adapter={name='full'}", "learn.first.learning_rate=0.003"]
+    whole = front_door.open(trained.store.root, flags)
+    release = whole.train("sentiment")
+    close(whole)
+    assert release.trunk != trained.store.registry.summary(first).trunk
+    assert release.verdict.promote, reasons(release)
+    trained.ingest(reviews(500, 700), REVIEW)
+    update = trained.update("sentiment")
+    assert update.trunk == release.trunk
+    assert update.parent == release.id
+    trained.ingest(reviews(700, 760), REVIEW)
+    below_the_cut = front_door.open(trained.store.root, ["learn.adapter={name='full'}"])
+    with pytest.raises(ConfigurationError, match="cached trunk"):
+        below_the_cut.update("sentiment")
+    close(below_the_cut)
+
+
+def test_one_update_at_a_time(trained: OpenWorkspace) -> None:
+    trained.ingest(reviews(500, 560), REVIEW)
+    with trained.store.registry.lock("sentiment"), pytest.raises(Locked, match="is being updated by process"):
+        trained.update("sentiment")
+    assert trained.update("sentiment").parent
+
+
+def test_the_same_history_gives_the_same_weights(tmp_path: Path, tiny_backbone: Path) -> None:
+    digests = []
+    for name in ("one", "two"):
+        made = make_shop(tmp_path / name, tiny_backbone)
+        made.ingest(reviews(0, HISTORY), REVIEW)
+        first = made.train("sentiment")
+        made.ingest(reviews(500, 600), REVIEW)
+        digests.append([release.artefacts["top.safetensors"] for release in (first, made.update("sentiment"))])
+        close(made)
+    assert digests[0] == digests[1]
+
+
+def test_events_that_arrive_during_an_interrupted_run_wait_for_the_next(trained: OpenWorkspace) -> None:
+    def stop(step: object) -> None:
+        if getattr(step, "number", 0) == 5:
+            raise KeyboardInterrupt
+
+    eager = replace(trained.settings.learn.fit, checkpoint_seconds=0.0)
+    settings = replace(trained.settings, learn=replace(trained.settings.learn, fit=eager))
+    careful = OpenWorkspace(trained.store, settings)
+    careful.ingest(reviews(500, 700), REVIEW)
+    with pytest.raises(KeyboardInterrupt):
+        careful.update("sentiment", Phases(on_step=stop))
+    careful.ingest(reviews(700, 800), REVIEW)
+    numbers: list[int] = []
+    release = careful.update("sentiment", Phases(on_step=lambda step: numbers.append(step.number)))
+    assert (release.range.since, release.range.upto) == (500, 700)
+    assert numbers[0] == 5, "it goes on from the last checkpoint"
+    rest = careful.update("sentiment")
+    assert (rest.range.since, rest.range.upto) == (700, 800)

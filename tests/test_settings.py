@@ -1,0 +1,205 @@
+"""The settings: what wins over what, what is refused and how, and that showing them loses nothing."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from freshtune.cli import app
+from freshtune.errors import ConfigurationError
+from freshtune.learn.losses.distillation import Distillation
+from freshtune.learn.losses.supervised import Supervised
+from freshtune.model.adapters.full import Full
+from freshtune.settings import FILE, Settings, as_tree, first_tables, read_settings, recipe_digest, settings_of
+from freshtune.ship.compression.none import NoCompression
+from freshtune.tasks.rating import Rating
+from freshtune.workspace import create_workspace
+
+WRONG: dict[str, str] = {
+    "lern.fit.epochs=3": "Did you mean 'learn'?",
+    "learn.fit.epoch=3": "Did you mean 'epochs'?",
+    "learn.fit.learning-rate=1e-5": "Did you mean 'learning_rate'?",
+    "learn.memory.sizes=3": "Did you mean 'size'?",
+    "model.backbones=x": "Did you mean 'backbone'?",
+    "judge.windows.olds=3": "Did you mean 'old'?",
+    "judge.gate.max_old_los=0.1": "Did you mean 'max_old_loss'?",
+    "intake.limits.max_depht=3": "Did you mean 'max_depth'?",
+    "serve.limits.text=3": "Did you mean 'texts'?",
+    "serve.prot=3": "Did you mean 'port'?",
+    "tasks.sentimnt={}": "Did you mean 'sentiment'?",
+    "tasks.rating.highst=9": "Did you mean 'highest'?",
+    "learn.adapter={name='top_layer', k=2}": "Did you mean 'top_layers'?",
+    "learn.adapter={name='top_layers', l=2}": "learn.adapter.l",
+    "learn.adapter={name='full', k=2}": "learn.adapter.k",
+    "learn.losses=[{name='distilation'}]": "Did you mean 'distillation'?",
+    "learn.losses=[{name='supervised', temperature=2}]": "learn.losses.0.temperature",
+    "ship.compression={name='int4'}": "Did you mean 'int8'?",
+    "learn.fit.epochs=zero": "learn.fit.epochs",
+    "learn.fit.epochs=0": "learn.fit.epochs",
+    "learn.fit.learning_rate=-1.0": "learn.fit.learning_rate",
+    "learn.fit.learning_rate=nan": "learn.fit.learning_rate",
+    "learn.fit=3": "learn.fit",
+    "learn.fit.epochs.more=3": "learn.fit.epochs",
+    "learn.development=1.0": "learn.development",
+    "learn.average=[1.5]": "learn.average",
+    "learn.losses=supervised": "learn.losses",
+    "learn.losses=[{name='supervised', weight=-1}]": "weight",
+    "learn.adapter={name='top_layers', k=0}": "k = 0",
+    "model.max_tokens=1": "model.max_tokens",
+    "model.threads=-1": "model.threads",
+    "intake.held_out=0": "intake.held_out",
+    "intake.held_out=1": "intake.held_out",
+    "serve.port=70000": "serve.port",
+    "tasks.rating={lowest=5, highest=1}": "tasks.rating",
+    "tasks.sentiment.labels=[]": "tasks.sentiment",
+    "tasks.sentiment.labels=['a', 'a']": "tasks.sentiment",
+    "tasks.relevance={lowest=2, highest=2}": "tasks.relevance",
+    "tasks=3": "no task",
+    "nothing": "sets nothing",
+    "=3": "no setting",
+    "..=3": "no setting",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return create_workspace(tmp_path / "shop", first_tables(["sentiment"])).root
+
+
+def read(root: Path, flags: Sequence[str] = (), environment: dict[str, str] | None = None) -> Settings:
+    return read_settings(root, flags, environment or {})
+
+
+@pytest.mark.parametrize("flag", WRONG)
+def test_what_is_wrong_is_refused_by_name(root: Path, flag: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read(root, [flag])
+    assert WRONG[flag] in str(refused.value)
+    assert refused.value.exit_code == 5
+
+
+def test_all_of_it_is_refused_without_torch(root: Path) -> None:
+    child = """
+import json, sys
+from pathlib import Path
+from freshtune.errors import ConfigurationError
+from freshtune.settings import read_settings
+refused = 0
+for flag in json.loads(sys.argv[2]):
+    try:
+        read_settings(Path(sys.argv[1]), [flag], {})
+    except ConfigurationError:
+        refused += 1
+heavy = {"torch", "transformers", "onnx", "onnxruntime", "sklearn", "scipy", "fastapi"} & set(sys.modules)
+print(json.dumps([refused, sorted(heavy)]))
+"""
+    command = [sys.executable, "-W", "error", "-c", child, str(root), json.dumps(list(WRONG))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [len(WRONG), []]
+
+
+def test_flags_win_over_the_environment_over_the_file_over_defaults(root: Path) -> None:
+    default = read(root).learn.fit.epochs
+    in_file, in_environment, in_flag = default + 1, default + 2, default + 3
+    environment = {"FRESHTUNE__LEARN__FIT__EPOCHS": str(in_environment), "FRESHTUNE_CACHE": "not a setting"}
+    with (root / FILE).open("a", encoding="utf-8") as file:
+        file.write(f"[learn.fit]\nepochs = {in_file}\nseed = 9\n")
+    assert read(root).learn.fit.epochs == in_file
+    assert read(root, environment=environment).learn.fit.epochs == in_environment
+    both = read(root, [f"learn.fit.epochs={in_flag}"], environment)
+    assert (both.learn.fit.epochs, both.learn.fit.seed) == (in_flag, 9)
+    assert read(root, ["learn.fit.seed=1", "learn.fit.seed=2"]).learn.fit.seed == 2, "the last flag wins"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("model.backbone=bert-base-chinese", "bert-base-chinese"),
+        ('model.backbone="bundled:minilm"', "bundled:minilm"),
+        ("model.backbone= ../模型 = 1 ", "../模型 = 1"),
+    ],
+)
+def test_a_bare_word_is_a_string(root: Path, flag: str, value: str) -> None:
+    assert read(root, [flag]).model.backbone == value
+
+
+def test_members_of_families_are_chosen_by_name(root: Path) -> None:
+    settings = read(
+        root,
+        [
+            "learn.adapter={name='full'}",
+            "learn.losses=[{name='distillation', temperature=2.0}, {name='supervised'}]",
+            "ship.compression={name='none'}",
+            "tasks.rating={lowest=0, highest=10}",
+        ],
+    )
+    assert settings.learn.adapter == Full()
+    assert settings.learn.losses == (Distillation(temperature=2.0), Supervised())
+    assert settings.ship.compression == NoCompression()
+    assert settings.task("rating") == Rating(0, 10)
+    assert list(settings.tasks) == ["sentiment", "rating"]
+
+
+def test_a_broken_environment_is_refused_like_a_flag(root: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"learn\.fit\.epoch"):
+        read(root, environment={"FRESHTUNE__LEARN__FIT__EPOCH": "3"})
+
+
+@pytest.mark.parametrize("content", ["[tasks.sentiment", "\ufeff\x00", "x = ", "[tasks]\n", ""])
+def test_a_broken_file_is_refused_by_its_name(root: Path, content: str) -> None:
+    (root / FILE).write_text(content, "utf-8")
+    with pytest.raises(ConfigurationError):
+        read(root)
+
+
+def test_a_file_that_is_no_utf8_or_is_not_there_is_refused(root: Path) -> None:
+    (root / FILE).write_bytes("[tasks.sentiment]\n# 设置".encode("gb18030"))
+    with pytest.raises(ConfigurationError, match=FILE):
+        read(root)
+    (root / FILE).unlink()
+    with pytest.raises(ConfigurationError, match="no workspace"):
+        read(root)
+
+
+def test_a_task_that_is_not_there_names_those_that_are(root: Path) -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean 'sentiment'") as refused:
+        read(root).task("sentimental")
+    assert "rating" in refused.value.mend
+    with pytest.raises(ConfigurationError, match="Add a table"):
+        read(root).task("rating")
+
+
+ELABORATE = (
+    "tasks.sentiment.labels=['差评', 'good \"quoted\" \\\\ one']",
+    "tasks.rating={}",
+    "learn.adapter={name='full'}",
+    "learn.losses=[{name='supervised', label_smoothing=0.05}]",
+    "learn.fit.learning_rate=1e-7",
+    "intake.columns={text='评论 正文', label_map={'0'='negative', '好 评'='positive'}}",
+)
+
+
+@pytest.mark.parametrize("flags", [(), ELABORATE], ids=["defaults", "elaborate"])
+def test_what_config_show_prints_can_be_read_back(root: Path, flags: tuple[str, ...]) -> None:
+    arguments = ["config", "show", "-w", str(root), *(part for flag in flags for part in ("--set", flag))]
+    shown = CliRunner().invoke(app, arguments)
+    assert shown.exit_code == 0, shown.output
+    expected = read(root, flags)
+    assert settings_of(tomllib.loads(shown.stdout)) == expected
+    (root / FILE).write_text(shown.stdout, "utf-8")
+    assert read(root) == expected
+    as_json = CliRunner().invoke(app, ["config", "show", "-w", str(root), "--json"])
+    assert json.loads(as_json.stdout) == json.loads(json.dumps(as_tree(expected)))
+
+
+def test_the_recipe_names_what_a_release_depends_on(root: Path) -> None:
+    one = read(root)
+    assert recipe_digest(one) == recipe_digest(read(root))
+    assert recipe_digest(one) != recipe_digest(read(root, ["learn.fit.seed=7"]))
+    assert recipe_digest(one) == recipe_digest(replace(one, serve=replace(one.serve, port=1)))
