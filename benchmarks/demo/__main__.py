@@ -18,7 +18,7 @@ from statistics import median
 from typing import Any
 
 from freshtune import front_door
-from freshtune.demo.play import MAPPING, SETTINGS, TASK
+from freshtune.demo.play import MAPPING, SALT, SETTINGS, TASK
 from freshtune.demo.service import RunningService, running_service
 from freshtune.demo.stream import LENGTHS, open_stream
 from freshtune.workspace import create_workspace
@@ -38,12 +38,13 @@ def played(length: str, folder: Path) -> dict[str, Any]:
 def fresh_updates(length: str, root: Path) -> list[dict[str, Any]]:
     """One row an update, each in a fresh process."""
     stream = open_stream(LENGTHS[length])
-    create_workspace(root, SETTINGS)
+    create_workspace(root, SETTINGS, SALT)
     shop = front_door.open(root)
     shop.ingest((review.record() for review in stream.first), MAPPING)
-    shop.train(TASK)
+    first = shop.train(TASK)
     rows = []
     with running_service(root) as service:
+        service.wait_for(TASK, first.id)
         for increment in stream.increments:
             shop.ingest((review.record() for review in increment.reviews), MAPPING)
             rows.append({"name": increment.name, **_update(root, service)})

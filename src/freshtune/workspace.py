@@ -108,8 +108,11 @@ def open_workspace(root: Path) -> Workspace:
     return Workspace(root)
 
 
-def create_workspace(root: Path, tables: Sequence[str]) -> Workspace:
+def create_workspace(root: Path, tables: Sequence[str], salt: bytes | None = None) -> Workspace:
     """Make a folder a workspace, with the given TOML tables as its settings.
+
+    Args:
+        salt: of the masking; a random one unless the texts are public and the run has to come out the same again.
 
     Raises:
         UsageError: it is one already, or holds other files.
@@ -119,7 +122,7 @@ def create_workspace(root: Path, tables: Sequence[str]) -> Workspace:
     (root / "runs").mkdir(parents=True)
     descriptor = os.open(root / "salt", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(32))
+        file.write(salt or secrets.token_bytes(32))
     (root / "freshtune.toml").write_text("\n".join(tables), "utf-8")
     (root / _MARK).write_bytes(orjson.dumps({"schema_version": SCHEMA_VERSION}))
     return Workspace(root)

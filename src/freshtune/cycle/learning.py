@@ -29,7 +29,7 @@ def learn(
     The champion's logits are computed once; they teach, and they witness about the labels.
     """
     new, held_out, head = gathered.delta.labelled, gathered.delta.held_out, bundle.head
-    inputs = hidden([*new, *gathered.remembered, *held_out], bundle.tokens, bundle.trunk)
+    inputs = hidden([*new, *gathered.remembered, *held_out], bundle.tokens, bundle.cached)
     model, cut = bundle.top(), bundle.facts.cut
     known = predict(model, cut, inputs)
     learned = len(new) + len(gathered.remembered)

@@ -17,7 +17,7 @@ from freshtune.records import Example, Finding, Scorecard, Verdict
 from freshtune.ship.bundle import Bundle
 from freshtune.tasks import Task
 
-_TIMED_TEXTS, _ROUNDS = 12, 3
+_TIMED_TEXTS, _ROUNDS = 8, 3
 
 HeldOut = Mapping[str, Sequence[Example]]
 
@@ -80,7 +80,7 @@ def measured(bundle: Bundle, top: Path, examples: Sequence[Example]) -> ReleaseF
     Args:
         bundle: the champion's.
         top: the challenger's ``top.onnx``, on the same trunk.
-        examples: texts to time with; the first dozen.
+        examples: texts to time with; the first eight.
     """
     texts = inputs_of(examples[:_TIMED_TEXTS])
     ours, theirs = bundle.uncached(top), bundle.uncached()

@@ -27,7 +27,10 @@ SENTENCE = "房间又小又吵，空调还坏了，前台态度倒是不错，�
 """What the first and the last release are asked: a hotel review of our own, which says both good and bad."""
 
 MAPPING = ColumnMapping(task=TASK, id="id", text="text", label="label", category="category")
-SETTINGS = [f"[tasks.{TASK}]", "", "[intake]", "held_out = 0.3", ""]
+SETTINGS = [f"[tasks.{TASK}]", "", "[model]", "max_tokens = 64", "", "[intake]", "held_out = 0.3", ""]
+SALT = b"the built-in reviews are public: no secret"
+"""Fixed, so that each run masks, splits and learns alike."""
+
 _RESAMPLES = 2_000
 
 
@@ -61,13 +64,14 @@ def play(root: Path, length: str, tell: Callable[[str], None], phases: Callable[
     """
     started = time.perf_counter()
     stream = open_stream(LENGTHS[length])
-    create_workspace(root, SETTINGS)
+    create_workspace(root, SETTINGS, SALT)
     shop, played = front_door.open(root), _Played()
     with closing(shop.store.registry):
         first = _first(shop, stream.first, played, phases(), tell)
         scores: list[Mapping[str, float]] = [_by_domain(played, first.release)]
         live, increments = first.release, []
         with running_service(root) as service:
+            service.wait_for(TASK, first.release)
             before = service.ask(TASK, SENTENCE)
             for increment in stream.increments:
                 result = _increment(shop, increment, played, live, service, phases(), tell)
@@ -75,6 +79,7 @@ def play(root: Path, length: str, tell: Callable[[str], None], phases: Callable[
                 increments.append(result)
                 scores.append(_by_domain(played, live))
             after = service.ask(TASK, SENTENCE)
+        _measure(shop, played, first.release)
     domains = tuple(_domain(played, each, first.release, live, scores, increments) for each in DOMAINS)
     return DemoResult(
         length=length,

@@ -8,14 +8,17 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+from threading import Event
 from time import monotonic
 from typing import Any
+from urllib.error import HTTPError
 
 from freshtune.demo.result import Reply
 from freshtune.errors import FreshtuneError
 
-_PATIENCE = 60.0
+_PATIENCE, _PAUSE = 60.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,20 @@ class RunningService:
     def wait_for(self, task: str, release: str) -> float:
         """Seconds until an answer names this release."""
         started = monotonic()
-        while self.ask(task, "好").release != release:
+        while self._answering(task) != release:
             if monotonic() - started > _PATIENCE:
                 raise FreshtuneError(f"The service did not take {release} up.", f"It waited {_PATIENCE:.0f} s.")
+            Event().wait(_PAUSE)
         return monotonic() - started
+
+    def _answering(self, task: str) -> str | None:
+        """The release that answers; None while the first one is still loading."""
+        try:
+            return self.ask(task, "好").release
+        except HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            return None
 
     def _call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         content = json.dumps(body).encode()

@@ -34,6 +34,7 @@ class LabelTest:
     Attributes:
         usual_contradictions: share that clean labels reach through honest mistakes.
         max_contradictions: share above which a delta is refused, if it is also beyond chance of the usual one.
+        max_class_contradictions: the same within one class, where fewer examples speak and honest mistakes gather.
         significance: chance at which the usual share would give so many, for all classes together (Bonferroni).
         surer_share: part of the agreed examples of a class that is looked at, surest first.
         least_labels: with fewer labels the test says that it cannot tell, and passes.
@@ -42,7 +43,8 @@ class LabelTest:
     """
 
     usual_contradictions: float = 0.06
-    max_contradictions: float = 0.12
+    max_contradictions: float = 0.15
+    max_class_contradictions: float = 0.22
     significance: float = 0.02
     surer_share: float = 0.5
     least_labels: int = 60
@@ -160,12 +162,17 @@ def _finding(
         count, bad = int(members.sum()), int(wrong[members].sum())
         numbers[f"contradictions/{name}"] = share = bad / count if count else 0.0
         beyond = _chance(count, bad, factor * settings.usual_contradictions) < settings.significance / len(groups)
-        if share > factor * settings.max_contradictions and beyond:
+        allowed = settings.max_contradictions if name == "all" else settings.max_class_contradictions
+        if share > factor * allowed and beyond:
             suspicious.append(f"{bad} of {count} ({name})")
     witnesses = "the champion" if alone else "the champion and the delta's own out-of-fold model"
     words = (
         f"Where {witnesses} are surest, labels contradict them in {numbers['contradictions/all']:.1%} of {len(rows)}"
     )
     if suspicious:
-        words += ": too many, " + ", ".join(suspicious) + f"; {factor * settings.max_contradictions:.0%} may be"
+        words += ": too many, " + ", ".join(suspicious)
+        words += (
+            f"; {factor * settings.max_contradictions:.0%} may be, {factor * settings.max_class_contradictions:.0%}"
+        )
+        words += " of one class"
     return Finding(RULE, not suspicious, numbers, words + ".")

@@ -45,11 +45,11 @@ class Learn:
     """
 
     first: Fit = Fit(epochs=3, evaluate_every=50)
-    fit: Fit = Fit()
+    fit: Fit = Fit(epochs=1)
     adapter: Adapter = TopLayers(k=2)
     losses: tuple[Loss, ...] = (Supervised(), Distillation())
     memory: Memory = Memory()
-    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.7,)
+    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.2,)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 

@@ -20,7 +20,7 @@ class Memory:
     """
 
     size: Annotated[int, Field(ge=0)] = 2_000
-    mix: Annotated[float, Field(ge=0)] = 1.0
+    mix: Annotated[float, Field(ge=0)] = 1.5
     name: Literal["balanced"] = "balanced"
 
     def keep(self, kept: Iterable[Standing], learned: Iterable[Example]) -> tuple[Standing, ...]:
@@ -28,9 +28,9 @@ class Memory:
         return stratified([*kept, *map(standing, learned)], self.size)
 
     def recall(self, kept: Sequence[Standing], new: int) -> tuple[Standing, ...]:
-        """The remembered examples that mix with ``new`` new ones; even over the strata, the same ones each time.
+        """The remembered examples that mix with ``new`` new ones: a fair sample of the memory, the same one each time.
 
-        Those that were seen again and again hold the model best to what it knew; a changing choice showed no gain
-        in the experiments of the log and would make an update depend on more than its delta and its champion.
+        Not even over the strata but in the memory's own proportions: where much is remembered of a category, much can
+        be forgotten of it.
         """
-        return stratified(kept, round(self.mix * new))
+        return tuple(sorted(kept, key=lambda row: (row.hash, row.id))[: round(self.mix * new)])

@@ -24,7 +24,7 @@ class Distillation:
 
     weight: Annotated[float, Field(ge=0)] = 1.0
     temperature: Annotated[float, Field(gt=0)] = 1.0
-    remembered: Annotated[float, Field(ge=0)] = 1.0
+    remembered: Annotated[float, Field(ge=0)] = 4.0
     new: Annotated[float, Field(ge=0)] = 0.0
     name: Literal["distillation"] = "distillation"
 
