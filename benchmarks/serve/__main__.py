@@ -78,7 +78,7 @@ def report(
         "question": QUESTION,
         "command": " ".join(["python -m benchmarks.serve", *sys.argv[1:]]),
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "processor": platform.machine()},
-        "settings": {name: str(value) for name, value in vars(arguments).items()}
+        "settings": {name: str(value) for name, value in vars(arguments).items() if name != "out"}
         | {"task": TASK, "texts_a_request": "1"},
         "concurrency_1": alone,
         "rivals": {rival: middle([each[rival] for each in rounds]) for rival in RIVALS},

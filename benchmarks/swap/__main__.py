@@ -129,7 +129,7 @@ def report(
         "question": QUESTION,
         "command": " ".join(["python -m benchmarks.swap", *sys.argv[1:]]),
         "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "processor": platform.machine()},
-        "settings": {name: str(value) for name, value in vars(arguments).items()},
+        "settings": {name: str(value) for name, value in vars(arguments).items() if name != "out"},
         "swaps": len(seen),
         "failed": sum(sample.status != 200 for sample in [*idle, *samples]),
         "mixed": wrong,

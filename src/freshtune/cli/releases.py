@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from getpass import getuser
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,8 +48,12 @@ def list_(
                 each.outcome,
                 f"{each.range.since}–{each.range.upto}",
                 each.created.strftime("%Y-%m-%d %H:%M"),
-                " ".join(f"{side} {next(iter(scores.values())):.4f}" for side, scores in each.scores.items() if scores),
-                each.reasons[0] if each.reasons else "",
+                " ".join(
+                    f"{side} {next(iter(scores.values())):.4f}"
+                    for side, scores in each.scores.items()
+                    if "/" not in side
+                ),
+                shorten(each.reasons[0], 60, placeholder=" …") if each.reasons else "",
             ]
             for each in found
         ]

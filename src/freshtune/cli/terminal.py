@@ -27,6 +27,9 @@ Root = Annotated[str, typer.Option("--workspace", "-w", help="The workspace fold
 Flags = Annotated[list[str] | None, typer.Option("--set", help="A setting, such as learn.fit.epochs=3; may repeat.")]
 
 _errors = Console(stderr=True, highlight=False, emoji=False)
+_WIDE = 200
+"""Columns of a table that goes to a file or a pipe: nothing is folded there."""
+
 _data = Console(highlight=False, emoji=False, soft_wrap=True)
 
 PHASES = {
@@ -93,7 +96,11 @@ def table(headings: Mapping[str, str], rows: list[list[str]]) -> None:
         shown.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
     for row in rows:
         shown.add_row(*row)
-    _data.print(shown)
+    if not _data.is_terminal:
+        _data.width = _WIDE
+    with _data.capture() as drawn:
+        _data.print(shown)
+    line("\n".join(row.rstrip() for row in drawn.get().rstrip("\n").split("\n")))
 
 
 @contextmanager
