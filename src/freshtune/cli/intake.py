@@ -46,8 +46,8 @@ def ingest(
 ) -> None:
     """Store the events of files. A refused record goes to the dead letters with its reason; the rest is kept.
 
-    Columns are named by flags, or in freshtune.toml under [intake.columns]. Where neither names any, records are events
-    already: id, kind, time, task, user, item, session, text, fields.
+    Columns are named by flags, or in the table intake.columns of freshtune.toml. Where neither names any, records are
+    events already: id, kind, time, task, user, item, session, text, fields.
     """
     from freshtune.intake.mapping import parse_label_map
 
