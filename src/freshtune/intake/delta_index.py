@@ -12,6 +12,7 @@ from typing import NamedTuple
 import apsw
 import orjson
 
+from freshtune.databases import keep_write_ahead_log
 from freshtune.errors import IntegrityError
 from freshtune.intake.near_duplicates import NearDuplicates
 from freshtune.intake.standings import Member, Standings
@@ -70,10 +71,10 @@ class DeltaIndex:
             raise
 
     def _open(self) -> None:
-        self._db.set_busy_timeout(30_000)
+        keep_write_ahead_log(self._db, 30_000)
         self._db.transaction_mode = "IMMEDIATE"  # two processes fold one after the other, never half and half
         # Lost last transactions are folded again, so that NORMAL is durable enough; the cache is 64 MB.
-        self._db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536")
+        self._db.execute("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536")
         version = self._db.pragma("user_version")
         if version not in (0, _VERSION):
             raise self._unreadable(f"it has version {version}, this freshtune reads {_VERSION}")

@@ -18,6 +18,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
+from freshtune.databases import keep_write_ahead_log
 from freshtune.errors import ConfigurationError
 from freshtune.model.onnx_model import Floats, Ids, Trunk
 
@@ -65,8 +66,7 @@ class TrunkCache:
         self._own: int | None = None
         self._run: str | None = None
         self._index = apsw.Connection(str(folder / "index.db"))
-        self._index.set_busy_timeout(_BUSY_MILLISECONDS)
-        self._index.execute("PRAGMA journal_mode = WAL")
+        keep_write_ahead_log(self._index, _BUSY_MILLISECONDS)
         self._index.execute("PRAGMA synchronous = NORMAL")
         self._index.execute(_SCHEMA)
         self._drop_strays()

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import apsw
 
+from freshtune.databases import keep_write_ahead_log
 from freshtune.errors import IntegrityError, NotFound, UsageError
 
 Scope = Literal["predict", "ingest", "read", "operate", "admin"]
@@ -82,8 +83,8 @@ class Keys:
         self._lock = threading.Lock()
         path.touch(mode=0o600)
         self._db = apsw.Connection(str(path))
-        self._db.set_busy_timeout(10_000)
-        self._db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+        keep_write_ahead_log(self._db, 10_000)
+        self._db.execute("PRAGMA synchronous = FULL")
         self._prepare()
         self._known: dict[str, tuple[bytes, Key]] = {}
         self._seen = -1

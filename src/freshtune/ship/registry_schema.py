@@ -5,6 +5,7 @@ from pathlib import Path
 
 import apsw
 
+from freshtune.databases import keep_write_ahead_log
 from freshtune.errors import ConfigurationError, IntegrityError
 
 APPLICATION_ID = 0x66746E72
@@ -83,8 +84,7 @@ def open_registry_db(path: Path, migrations: Sequence[str] = MIGRATIONS) -> apsw
     except apsw.CantOpenError as error:
         raise ConfigurationError(f"cannot open {path.name}", str(error), "Check that its folder exists.") from error
     try:
-        connection.set_busy_timeout(BUSY_MS)
-        connection.execute("PRAGMA journal_mode = WAL")
+        keep_write_ahead_log(connection, BUSY_MS)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         _migrate(connection, path, migrations)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import apsw
 import orjson
 
+from freshtune.databases import keep_write_ahead_log
 from freshtune.errors import FreshtuneError, IntegrityError
 from freshtune.faults import fault_point
 from freshtune.intake.event_log.positions import Appended, SourcePosition
@@ -188,13 +189,7 @@ class SqliteEventLog:
 
 
 def _prepare(connection: apsw.Connection) -> None:
-    connection.set_busy_timeout(_BUSY_MS)
-    while connection.pragma("journal_mode") != "wal":
-        try:
-            connection.pragma("journal_mode", "wal")
-        except apsw.BusyError:
-            # Another process makes the same new file: the busy handler waits here, not for the change of mode.
-            connection.execute("BEGIN IMMEDIATE; ROLLBACK")
+    keep_write_ahead_log(connection, _BUSY_MS)
     connection.pragma("synchronous", "full")
     connection.pragma("cache_size", -65_536)
     connection.pragma("journal_size_limit", 67_108_864)
