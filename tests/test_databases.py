@@ -26,9 +26,8 @@ def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
             finally:
                 connection.close()
 
-        threads = [
-            threading.Thread(target=opens, args=(str(tmp_path / f"{turn}.db"), together)) for _ in range(openers)
-        ]
+        path = str(tmp_path / f"{turn}.db")
+        threads = [threading.Thread(target=opens, args=(path, together)) for _ in range(openers)]
         for thread in threads:
             thread.start()
         for thread in threads:
