@@ -109,7 +109,7 @@ def test_a_shop_from_nothing(tmp_path: Path) -> None:
     made = document(call("init", folder, "--task", "sentiment", "--task", "rating", "--json"))
     assert made == {"workspace": str(folder), "tasks": ["sentiment", "rating"]}
     assert "not empty" in told(call("init", folder, "--task", "sentiment"), USAGE)
-    assert "sentiment" in told(call("init", tmp_path / "b", "--task", "sentimnt"), CONFIGURATION)
+    assert "sentiment" in told(call("init", tmp_path / "b", "--task", "sentimnt"), USAGE)
     assert not (tmp_path / "b").exists()
     assert document(call("config", "validate", "-w", folder, "--json")) == {"valid": True}
     rows: list[dict[str, Any]] = [*reviews(0, 30), {"id": "bad", "text": "x", "label": "nonsense"}]
@@ -136,7 +136,8 @@ def test_a_shop_from_nothing(tmp_path: Path) -> None:
         (["ingest", "{shop}/salt", *COLUMNS], USAGE, "suffix"),
         (["ingest", "{file}", "--task", "nonsense", "--text", "text"], USAGE, "nonsense"),
         (["ingest", "{file}", "--task", "sentiment", "--text", "text", "--label-map", "x"], USAGE, "label map"),
-        (["train", "nonsense"], CONFIGURATION, "no task"),
+        (["train", "nonsense"], USAGE, "no task"),
+        (["update", "sentimnt"], USAGE, "Did you mean 'sentiment'?"),
         (["update", "sentiment"], NOT_FOUND, "nothing new"),
         (["update", "sentiment", "--dry-run"], NOT_FOUND, "nothing new"),
         (["update", "sentiment", "--include", "x"], USAGE, "SINCE:UPTO"),
@@ -148,8 +149,8 @@ def test_a_shop_from_nothing(tmp_path: Path) -> None:
         (["predict", "{gb}"], USAGE, "UTF-8"),
         (["predict", "{csv}", "--text", "nonsense"], USAGE, "nonsense"),
         (["predict", "--text", "text"], USAGE, "Which file?"),
-        (["predict", "{file}", "--task", "rating"], CONFIGURATION, "rating"),
-        (["predict", "{file}", "--release", "nonsense"], NOT_FOUND, "nonsense"),
+        (["predict", "{text}", "--task", "rating"], USAGE, "[tasks.rating]"),
+        (["predict", "{text}", "--release", "nonsense"], NOT_FOUND, "nonsense"),
         (["evaluate", "--data", "nowhere.csv", "--text", "text", "--label", "label"], NOT_FOUND, "nowhere.csv"),
         (["evaluate", "--data", "{csv}", "--text", "text", "--label", "nonsense"], USAGE, "nonsense"),
         (["releases", "show", "nonsense"], NOT_FOUND, "nonsense"),
@@ -162,8 +163,10 @@ def test_an_error_says_what_why_and_the_mend(
     beginning: Path, tmp_path: Path, arguments: list[str], code: int, words: str
 ) -> None:
     places = {
-        "{shop}": beginning, "{file}": tmp_path / "a.jsonl", "{csv}": tmp_path / "a.csv", "{gb}": tmp_path / "gb.txt"
+        "{shop}": beginning, "{file}": tmp_path / "a.jsonl", "{csv}": tmp_path / "a.csv", "{gb}": tmp_path / "gb.txt",
+        "{text}": tmp_path / "a.txt",
     }  # fmt: skip
+    places["{text}"].write_text("lovely\n", "utf-8")
     write_rows(places["{file}"], reviews(0, 3))
     places["{csv}"].write_text("text,label\nlovely,positive\n", "utf-8")
     places["{gb}"].write_bytes("很好".encode("gb18030"))
@@ -252,7 +255,35 @@ def test_evaluate_gives_scores_by_name(shop: Path) -> None:
     assert found["examples"] == 40
     assert 0.5 < found["scores"]["accuracy"] <= 1
     assert found["intervals"]["accuracy"][0] <= found["scores"]["accuracy"] <= found["intervals"]["accuracy"][1]
-    assert "accuracy" in call("evaluate", "-w", shop, *flags).stdout
+    assert (found["read"], found["refused"], found["unlabelled"]) == (40, {}, 0)
+    shown = call("evaluate", "-w", shop, *flags).stdout
+    for category, values in found["slices"].items():
+        assert [category, f"{values['examples']:.0f}", f"{values['accuracy']:.4f}"] in map(str.split, shown.split("\n"))
+
+
+def test_evaluate_tells_what_it_left_out_and_refuses_to_judge_on_nothing(beginning: Path, tmp_path: Path) -> None:
+    rows = [row | {"label": int(row["label"] == "positive")} for row in reviews(2_000, 2_040)]
+    flags = ("--data", write_rows(tmp_path / "held.jsonl", rows), "--text", "text", "--label", "label")
+    words = told(call("evaluate", "-w", beginning, *flags), USAGE)
+    assert "40 refused, bad_label" in words
+    assert "--label-map 0=negative,1=positive" in words
+    positive = sum(bool(row["label"]) for row in rows)
+    half = (*flags, "--label-map", "0=negative")
+    found = document(call("evaluate", "-w", beginning, *half, "--json"))
+    assert (found["read"], found["examples"], found["refused"]) == (40, 40 - positive, {"bad_label": positive})
+    assert f"refused {positive} · bad_label" in call("evaluate", "-w", beginning, *half).stdout
+    assert "--data" in told(call("evaluate", "-w", beginning, "--text", "text"), USAGE)
+
+
+def test_every_command_gives_an_unknown_task_the_same_code(beginning: Path, tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "a.jsonl", reviews(0, 3))
+    commands = (
+        ["train", "nope"], ["update", "nope"], ["update", "nope", "--dry-run"], ["update", "nope", "--include", "0:1"],
+        ["predict", str(file), "--text", "text", "--task", "nope"], ["evaluate", "--data", str(file), "--task", "nope"],
+        ["ingest", str(file), "--task", "nope", "--text", "text"],
+    )  # fmt: skip
+    for command in commands:
+        assert "no task 'nope'" in told(call(*command, "-w", beginning), USAGE), command
 
 
 def test_a_rate_that_is_too_high_is_told_and_leaves_nothing(shop: Path) -> None:

@@ -43,7 +43,7 @@ def test_create_then_open_is_the_same_shop(tmp_path: Path) -> None:
     again = ft.open(str(tmp_path / "shop"))
     assert again.settings == made.settings
     assert list(again.settings.tasks) == ["sentiment", "rating"]
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(UsageError, match="no such task"):
         ft.create(tmp_path / "other", ["no such task"])
     assert not (tmp_path / "other").exists(), "nothing is made for settings that do not stand"
     with pytest.raises(ConfigurationError):
@@ -105,8 +105,11 @@ def test_evaluate_stores_nothing_and_leaves_out_what_intake_refuses(shop: OpenWo
         *reviews(2_000, 2_003),
         {"id": "bad", "text": None, "label": "positive"},
     ]
-    card = shop.evaluate("sentiment", rows, REVIEW)
+    found = shop.evaluate("sentiment", rows, REVIEW)
+    card = found.scorecard
     assert card.examples == 30, "repeated ones count once, refused ones not at all"
+    assert (found.data.read, found.data.refused, found.data.unlabelled) == (34, {"missing_text": 1}, 0)
+    assert found.data.first_refused[0].source == "record 34"
     assert 0.5 < card.metrics["accuracy"].value <= 1
     assert all(np.isfinite(estimate.value) for estimate in card.metrics.values())
     assert shop.store.events.head() == head
@@ -115,9 +118,12 @@ def test_evaluate_stores_nothing_and_leaves_out_what_intake_refuses(shop: OpenWo
 def test_what_is_not_there_is_told_with_the_mend(shop: OpenWorkspace) -> None:
     for call, kind in (
         (lambda: shop.predict("relevance", ["x"]), NotFound),
-        (lambda: shop.predict("rating", ["x"]), ConfigurationError),
+        (lambda: shop.predict("rating", ["x"]), UsageError),
         (lambda: shop.predict("sentiment", ["x"], "no-such-release"), NotFound),
-        (lambda: shop.train("sentimental"), ConfigurationError),
+        (lambda: shop.train("sentimental"), UsageError),
+        (lambda: shop.evaluate("rating", [], REVIEW), UsageError),
+        (lambda: shop.evaluate("sentiment", [], REVIEW), UsageError),
+        (lambda: shop.ingest([], ColumnMapping(text="text", task="rating")), UsageError),
         (lambda: shop.update("relevance"), NotFound),
         (lambda: shop.pending("sentiment"), NotFound),
         (lambda: shop.include("sentiment", 0, 10), NotFound),
@@ -136,3 +142,19 @@ def test_the_phases_of_an_update_are_told(shop: OpenWorkspace) -> None:
     shop.update("sentiment", phases)
     assert started == list(phases.seconds) == ["delta", "learn", "ship", "judge", "publish"]
     assert all(seconds >= 0 for seconds in phases.seconds.values())
+
+
+def test_too_few_labels_say_how_many_there_are_and_how_to_see_them(tmp_path: Path) -> None:
+    made = ft.create(tmp_path / "shop", ["sentiment", "rating"])
+    unlabelled: list[dict[str, Json]] = [{"id": f"u{n}", "text": row["text"]} for n, row in enumerate(reviews(90, 97))]
+    made.ingest([*reviews(0, 40), *unlabelled], REVIEW)
+    delta = made.pending("sentiment")
+    assert (len(delta.labelled) + len(delta.held_out), len(delta.held_out) > 0) == (40, True)
+    with pytest.raises(UsageError) as told:
+        made.train("sentiment")
+    assert f"{len(delta.labelled)} labelled examples to learn, {len(delta.held_out)} held out" in told.value.why
+    assert f"{len(delta.unlabelled)} without a label" in told.value.why
+    assert "freshtune update sentiment --dry-run" in told.value.mend
+    with pytest.raises(UsageError, match="47 events hold for rating: 0 labelled"):
+        made.train("rating")
+    close(made)

@@ -8,7 +8,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,21 +17,35 @@ from freshtune.cycle.extras import require_extra
 from freshtune.errors import NotFound, UsageError
 from freshtune.intake.checks import EventChecks
 from freshtune.intake.ingest import IngestReport, ingest_file, ingest_records
-from freshtune.intake.mapping import ColumnMapping
-from freshtune.intake.reasons import BadRecord
+from freshtune.intake.labelled import LabelledData, read_labelled
+from freshtune.intake.mapping import ColumnMapping, unknown_task
 from freshtune.intake.sources import Record
 from freshtune.judge.evaluate import evaluate
 from freshtune.model.onnx_model import OnnxModel, open_onnx_model
 from freshtune.model.predictor import Input
 from freshtune.phases import Phases
-from freshtune.records import Delta, Event, Json, LogRange, Release, Scorecard
+from freshtune.records import Delta, Json, LogRange, Release, Scorecard
 from freshtune.serve.replies import readable
 from freshtune.settings import Settings, first_tables, read_settings
 from freshtune.ship.checkout import checkout
-from freshtune.ship.release_rows import Consumed
+from freshtune.ship.consumption import Consumed
+from freshtune.tasks import TASKS, Task
 from freshtune.workspace import Workspace, create_workspace, open_workspace
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A release on labelled data.
+
+    Attributes:
+        scorecard: how good it is: metrics with intervals, slices, every outcome.
+        data: what it was judged on, and what of it was refused or passed over.
+    """
+
+    scorecard: Scorecard
+    data: LabelledData
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,16 @@ class OpenWorkspace:
     def checks(self) -> EventChecks:
         """What every event must pass on its way in."""
         return EventChecks(self.settings.tasks, self.store.masker, self.settings.intake.limits)
+
+    def task(self, name: str) -> Task:
+        """One task of the workspace.
+
+        Raises:
+            UsageError: it has none of that name.
+        """
+        if name not in self.settings.tasks:
+            raise unknown_task(name, self.settings.tasks)
+        return self.settings.tasks[name]
 
     def ingest(
         self,
@@ -72,19 +95,23 @@ class OpenWorkspace:
 
     def train(self, task: str, phases: Phases | None = None) -> Release:
         """Make a release from all history; see ``cycle.train``."""
-        return cycle.train(self.store, self.settings.task(task), self.settings, phases)
+        of = self.task(task)
+        try:
+            return cycle.train(self.store, of, self.settings, phases)
+        except UsageError as error:
+            raise _with_counts(error, self.store, of, self.settings) from None
 
     def update(self, task: str, phases: Phases | None = None) -> Release:
         """Make the next release from what is new; see ``cycle.update``."""
-        return cycle.update(self.store, self.settings.task(task), self.settings, phases)
+        return cycle.update(self.store, self.task(task), self.settings, phases)
 
     def pending(self, task: str) -> Delta:
         """The delta that the next update would learn; nothing is written."""
-        return cycle.pending_delta(self.store, self.settings.task(task), self.settings)
+        return cycle.pending_delta(self.store, self.task(task), self.settings)
 
     def include(self, task: str, since: int, upto: int) -> tuple[Consumed, ...]:
         """Bring quarantined log ranges back: the next update learns them again."""
-        return self.store.registry.include(self.settings.task(task).name, LogRange(since, upto))
+        return self.store.registry.include(self.task(task).name, LogRange(since, upto))
 
     def release_of(self, task: str, release: str | None = None) -> str:
         """The id of a named release, or of the live one.
@@ -92,7 +119,7 @@ class OpenWorkspace:
         Raises:
             NotFound: there is none.
         """
-        name = self.store.registry.live_id(self.settings.task(task).name)
+        name = self.store.registry.live_id(self.task(task).name)
         if release is not None:
             return self.store.registry.summary(release).id
         if name is None:
@@ -135,17 +162,42 @@ class OpenWorkspace:
         return [Input(clean(text), None if pair is None else clean(pair)) for text, pair in given]
 
     def evaluate(
-        self, task: str, records: Iterable[Record], mapping: ColumnMapping, release: str | None = None
-    ) -> Scorecard:
-        """Judge a release on labelled records; nothing is stored. Records that intake refuses are left out."""
-        of = self.settings.task(task)
-        mapping.check(self.settings.tasks, None)
-        events: list[Event] = []
-        for record in records:
-            with suppress(BadRecord):
-                events.append(self.checks.event(mapping.event(record, self.settings.tasks)).event)
-        distinct = {event.id: event for event in events}.values()
-        return evaluate(self.model(task, release), of, list(of.examples(distinct, {})), "data")
+        self, task: str, source: str | Path | Iterable[Record], mapping: ColumnMapping, release: str | None = None
+    ) -> Evaluation:
+        """Judge a release on labelled data; nothing of it is stored or learned.
+
+        Args:
+            source: a csv, jsonl or parquet file, plain or gz; or records.
+            mapping: which column is what.
+            release: the live one unless named.
+
+        Raises:
+            NotFound: no such file or release.
+            UsageError: the mapping does not fit, or no record is left that could judge: says why.
+        """
+        of = self.task(task)
+        data = read_labelled(source, mapping, self.checks, of)
+        return Evaluation(evaluate(self.model(task, release), of, data.examples, "data"), data)
+
+
+def _with_counts(error: UsageError, store: Workspace, task: Task, settings: Settings) -> UsageError:
+    """The refusal of a first training, with what the log holds for the task and how to see it."""
+    try:
+        delta = cycle.pending_delta(store, task, settings)
+    except NotFound:
+        return error
+    if delta.range.since:  # a training looks at everything, this delta only at what came last
+        return error
+    counts = (
+        f"The log's {delta.range.upto:,} events hold for {task.name}: {len(delta.labelled):,} labelled examples to "
+        f"learn, {len(delta.held_out):,} held out, {len(delta.unlabelled):,} without a label"
+    )
+    return UsageError(
+        error.what,
+        f"{error.why.rstrip('.')}. {counts}.",
+        f"{error.mend} freshtune update {task.name} --dry-run shows what there is, "
+        "freshtune ingest --dead-letters what was refused.",
+    )
 
 
 def open(root: str | Path, flags: Sequence[str] = ()) -> OpenWorkspace:  # noqa: A001 (read as freshtune.open)
@@ -160,6 +212,13 @@ def open(root: str | Path, flags: Sequence[str] = ()) -> OpenWorkspace:  # noqa:
 
 
 def create(root: str | Path, tasks: Sequence[str]) -> OpenWorkspace:
-    """Make a folder a workspace for the given tasks, with all settings at their defaults."""
+    """Make a folder a workspace for the given tasks, with all settings at their defaults.
+
+    Raises:
+        UsageError: there is no such task, or the folder holds something already.
+    """
+    unknown = [name for name in tasks if name not in TASKS]
+    if unknown:
+        raise UsageError(f"There is no task {unknown[0]!r}.", "", f"Name one of {', '.join(TASKS)}.")
     store = create_workspace(Path(root), first_tables(tasks))
     return OpenWorkspace(store, read_settings(store.root))

@@ -15,7 +15,7 @@ from freshtune.intake.event_log import SqliteEventLog
 from freshtune.intake.ingest import ingest_file
 from freshtune.intake.mapping import ColumnMapping
 from freshtune.intake.masking import Masker
-from freshtune.intake.reasons import REASONS
+from freshtune.intake.reasons import REASONS, BadRecord
 from freshtune.records import LogRange
 from freshtune.tasks import TASKS
 
@@ -109,9 +109,51 @@ def test_a_bad_line_is_refused_alone(reason: str, line: bytes, log: SqliteEventL
     assert (report.read, report.kept) == (3, 2)
     (dead,) = log.dead_letters()
     assert dead.reason == reason
+    assert dead.detail not in ("", "None")
     assert len(dead.record) <= 2_048
     assert dead.source.endswith("events.jsonl record 2")
     assert [event.text for event in log.read(LogRange(0, 9))] == ["good 好", "better 好"]
+
+
+CHECKED: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("unknown_kind", {"kind": None}, ["kind is empty", "review", "erase"]),
+    ("unknown_kind", {"kind": ""}, ["kind is empty", "review"]),
+    ("unknown_kind", {"kind": "return"}, ["'return'", "review", "erase"]),
+    ("wrong_type", {"kind": 3}, ["kind is a number", "text"]),
+    ("wrong_type", {"text": ["a"]}, ["text is a list"]),
+    ("wrong_type", {"user": {"a": 1}}, ["user is an object"]),
+    ("wrong_type", {"item": True}, ["item is true or false"]),
+    ("wrong_type", {"item": 1.5}, ["item is 1.5", "whole number"]),
+    ("wrong_type", {"task": 3}, ["task is a number"]),
+    ("wrong_type", {"fields": [1]}, ["fields is a list", "object"]),
+    ("wrong_type", {"fields": {"when": object()}}, ["fields.when", "JSON"]),
+    ("not_finite", {"fields": {"price": float("nan")}}, ["fields.price", "nan"]),
+    ("not_finite", {"category": float("inf")}, ["category", "inf"]),
+    ("too_deep", {"fields": {"tree": nested(20)}}, ["fields.tree", "16"]),
+    ("too_many_fields", {"fields": {"list": [0] * 200}}, ["fields", "100"]),
+    ("unknown_field", {"txt": "fine"}, ["'txt'", "text", "fields"]),
+    ("unknown_task", {"task": "astrology"}, ["'astrology'", "sentiment", "rating"]),
+    ("missing_task", {"label": "positive"}, ["sentiment and rating", "review"]),
+    ("missing_task", {"kind": "click", "label": "positive"}, ["no task", "click"]),
+    ("missing_text", {"text": " "}, ["text is empty", "review"]),
+    ("missing_item", {"kind": "item"}, ["item is empty", "id"]),
+    ("missing_label", {"kind": "label", "fields": {"example": "e"}}, ["fields has no label"]),
+    ("missing_example", {"kind": "label", "task": "rating", "label": 1}, ["fields has no example", "id"]),
+    ("id_too_long", {"session": "s" * 257}, ["session", "257", "256"]),
+    ("id_too_long", {"category": "c" * 300}, ["category", "300"]),
+    ("lone_surrogate", {"user": "\ud83d"}, ["user"]),
+    ("nul_character", {"fields": {"note": "a\0"}}, ["fields"]),
+    ("bad_label", {"task": "sentiment", "label": "1"}, ["'1'", "negative, positive"]),
+    ("rating_outside_scale", {"task": "rating", "label": 9}, ["9", "1 to 5"]),
+]
+
+
+@pytest.mark.parametrize(("reason", "sent", "words"), CHECKED)
+def test_a_refusal_names_the_place_and_what_belongs_there(reason: str, sent: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(BadRecord) as refused:
+        CHECKS.event({"kind": "review", "text": "fine"} | sent)
+    assert refused.value.reason == reason
+    assert [word for word in words if word not in refused.value.detail] == [], refused.value.detail
 
 
 def test_a_row_of_another_width(log: SqliteEventLog, tmp_path: Path) -> None:

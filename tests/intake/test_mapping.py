@@ -138,6 +138,21 @@ def test_a_mapping_that_cannot_fit_is_refused_at_once(mapping: ColumnMapping, wo
         mapping.check(ALL_TASKS, ("t", "l"))
 
 
+def test_an_element_that_is_no_object_is_told_in_the_words_of_json() -> None:
+    made_of = events_from_json([None, [1], "a", True], CHECKS)
+    found = [dead.detail.split(",")[0] for _, dead in made_of.dead]
+    assert found == ["null", "a list", "a string", "true or false"]
+
+
+@pytest.mark.parametrize("name", ["sentimnt", "relevance"])
+def test_an_unknown_task_is_a_wrong_call_with_a_mend(name: str) -> None:
+    with pytest.raises(UsageError) as told:
+        ColumnMapping(name, text="t").check({"sentiment": ALL_TASKS["sentiment"]}, None)
+    assert "sentiment" in told.value.why
+    assert ("Did you mean 'sentiment'?" in told.value.why) is (name == "sentimnt")
+    assert ("[tasks.relevance]" in told.value.mend) is (name == "relevance")
+
+
 @pytest.mark.parametrize("written", ["0", "0=", "=a", "0=a,b"])
 def test_a_broken_label_map_is_refused(written: str) -> None:
     with pytest.raises(UsageError):

@@ -12,6 +12,7 @@ import freshtune
 from freshtune.cli.terminal import AsJson, Root, command, line, say, table
 
 if TYPE_CHECKING:
+    from freshtune.records import Release
     from freshtune.ship.registry import Registry
 
 Name = Annotated[str, typer.Argument(help="Id of a release, or its unambiguous start.")]
@@ -36,6 +37,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """The latest releases, refused ones too, newest first."""
+    from freshtune.cli.verdicts import short_reason
     from freshtune.serve.replies import release_line
 
     found = _registry(workspace).list(task, limit)
@@ -45,7 +47,7 @@ def list_(
             [
                 "▶" if each.live else "",
                 each.id,
-                each.outcome,
+                each.outcome.replace("_", " "),
                 f"{each.range.since}–{each.range.upto}",
                 each.created.strftime("%Y-%m-%d %H:%M"),
                 " ".join(
@@ -53,7 +55,7 @@ def list_(
                     for side, scores in each.scores.items()
                     if "/" not in side
                 ),
-                shorten(each.reasons[0], 60, placeholder=" …") if each.reasons else "",
+                shorten(short_reason(each), 60, placeholder=" …"),
             ]
             for each in found
         ]
@@ -65,43 +67,59 @@ def list_(
 @releases.command()
 @command
 def show(release: Name, workspace: Root = ".", as_json: AsJson = False) -> None:
-    """One release: scores, verdict, files."""
-    from freshtune.serve.replies import release_details
+    """One release: where it stands, scores, verdict, history, files."""
+    from freshtune.cli.verdicts import history_lines, standing, verdict_lines
 
-    found = _registry(workspace).get(release)
+    registry = _registry(workspace)
+    found = registry.get(release)
+    summary, history = registry.summary(found.id), registry.history(found.task, found.id)
 
     def text() -> None:
-        line(f"{found.id} · parent {found.parent or 'none'} · log {found.range.since}–{found.range.upto}")
+        log = f"log {found.range.since}–{found.range.upto}"
+        line(f"{found.id} · {standing(summary)} · parent {found.parent or 'none'} · {log}")
         rows = [
             [name, metric, f"{each.value:.4f}", f"{each.low:.4f} – {each.high:.4f}"]
             for name, card in found.scorecards.items()
             for metric, each in card.metrics.items()
         ]
         table({"held out": "left", "metric": "left", "value": "right", "95 % interval": "right"}, rows)
-        for finding in found.verdict.findings:
-            line(f"{'✓' if finding.passed else '✗'} {finding.rule}: {finding.words}")
-        if found.forced_by:
-            line(f"forced by {found.forced_by}: {found.forced_why}")
+        for words in (*verdict_lines(found.verdict), *history_lines(found.id, history)):
+            line(words)
         for name, digest in found.artefacts.items():
             line(f"{digest[:12]}  {name}")
 
-    say(release_details(found), as_json, text)
+    say(_document(registry, found), as_json, text)
 
 
 @releases.command()
 @command
 def diff(older: Name, newer: Name, workspace: Root = ".", as_json: AsJson = False) -> None:
-    """What changed from one release to another: scores, flipped answers, files."""
+    """What changed from one release to another: scores and answers on the examples both were judged on, files."""
+    from freshtune.judge.metrics import METRICS, measure
+    from freshtune.judge.outcome_table import OutcomeTable
     from freshtune.ship.diff import diff as difference
 
-    found = difference(_registry(workspace), older, newer)
+    registry = _registry(workspace)
+    found = difference(
+        registry, older, newer, lambda metric, outcomes: measure(METRICS[metric], OutcomeTable.of(outcomes))
+    )
 
     def text() -> None:
         line(f"{found.older} → {found.newer} · {found.download:,} bytes to fetch · same trunk: {found.same_trunk}")
-        rows = [[s.held_out, s.metric, f"{s.before:.4f}", f"{s.after:.4f}"] for s in found.scores]
-        table({"held out": "left", "metric": "left", "before": "right", "after": "right"}, rows)
-        for flips in found.flips:
-            line(f"{flips.held_out}: of {flips.examples:,} answers {flips.gained} were mended, {flips.lost} were lost")
+        rows = [
+            [held_out.held_out, f"{held_out.common:,} of {held_out.examples:,}", each.metric, f"{each.before:.4f}",
+             f"{each.after:.4f}", f"{each.after - each.before:+.4f}"]
+            for held_out in found.held_out
+            for each in held_out.scores
+        ]  # fmt: skip
+        if rows:
+            headings = {"held out": "left", "in common": "right", "metric": "left", "before": "right"}
+            table(headings | {"after": "right", "change": "right"}, rows)
+        for each in found.held_out:
+            line(f"{each.held_out}: of {each.common:,} answers {each.gained} were mended, {each.lost} were lost"
+                 if each.common else f"{each.held_out}: not comparable, no example is in common")  # fmt: skip
+        if not found.held_out:
+            line("not comparable: the scorecards of one of them were pruned")
         for file in found.files:
             line(f"{(file.before or '–')[:12]} → {(file.after or '–')[:12]}  {file.name}  {file.size:,} bytes")
 
@@ -114,13 +132,12 @@ def promote(
     release: Name, by: By = "", why: Why = "", force: Force = False, workspace: Root = ".", as_json: AsJson = False
 ) -> None:
     """Make a release the one that answers."""
-    from freshtune.serve.replies import release_details
-
     registry = _registry(workspace)
     summary = registry.summary(release)
     live = registry.live_id(summary.task)
     now = registry.promote(summary.id, live, by or getuser(), why, force)
-    say(release_details(now), as_json, lambda: line(f"{now.id} is live for {now.task}; before it: {live or 'none'}"))
+    words = f"{now.id} is live for {now.task}; before it: {live or 'none'}"
+    say(_document(registry, now), as_json, lambda: line(words))
 
 
 @releases.command()
@@ -134,12 +151,11 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Return to the release that was live before; what the live one learned is quarantined."""
-    from freshtune.serve.replies import release_details
-
     registry = _registry(workspace)
     live = registry.live_id(task)
     now = registry.rollback(task, live or "", by or getuser(), why, force)
-    say(release_details(now), as_json, lambda: line(f"{now.id} is live again for {task}; {live} is rolled back"))
+    words = f"{now.id} is live again for {task}; {live} is rolled back"
+    say(_document(registry, now), as_json, lambda: line(words))
 
 
 @releases.command()
@@ -169,8 +185,15 @@ def verify(
 @command
 def export(
     release: Name,
-    folder: Annotated[Path, typer.Argument(help="Where to; must be new, or hold an earlier export.")],
-    hub_layout: Annotated[bool, typer.Option(help="Hugging Face's file names and a model card.")] = False,
+    folder: Annotated[
+        Path, typer.Argument(help="Where to: a folder named after the release is made, or made whole, inside.")
+    ],
+    hub_layout: Annotated[
+        bool,
+        typer.Option(
+            help="Hugging Face's file names and a model card, in FOLDER itself: new, empty, or an earlier such export."
+        ),
+    ] = False,
     workspace: Root = ".",
     as_json: AsJson = False,
 ) -> None:
@@ -201,6 +224,13 @@ def prune(
         as_json,
         lambda: line(f"{len(report.releases)} releases, {len(report.artefacts)} files, {report.size:,} bytes {words}"),
     )
+
+
+def _document(registry: "Registry", release: "Release") -> dict[str, object]:
+    from freshtune.serve.replies import release_details, release_standing
+
+    history = registry.history(release.task, release.id)
+    return {**release_details(release), **release_standing(registry.summary(release.id), history)}
 
 
 def _registry(workspace: str) -> "Registry":

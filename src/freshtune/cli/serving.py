@@ -1,11 +1,13 @@
 """``serve`` and ``keys``."""
 
+import shlex
 from typing import Annotated
 
 import typer
 
 import freshtune
-from freshtune.cli.terminal import AsJson, Flags, Root, command, line, note, say, table
+from freshtune.cli.terminal import NO_RELEASE, AsJson, Flags, Root, command, line, note, say, table, watched
+from freshtune.errors import UsageError
 from freshtune.serve.auth import SCOPES, Keys
 
 keys = typer.Typer(help="Who may call the service.", no_args_is_help=True)
@@ -33,10 +35,21 @@ def serve(
 
     shop = freshtune.open(workspace, set_ or ())
     settings = shop.settings
-    service = service_of(shop.store, settings.tasks, settings.serve, with_keys=not no_auth)
+    service = service_of(shop.store, settings.tasks, settings.serve, not no_auth, settings.intake.limits)
     if service.keys is not None and not any(key.revoked is None for key in service.keys.list()):
         note("No key exists yet, so only /livez and /readyz are answered: freshtune keys create NAME --scope predict")
-    run(service, host or settings.serve.host, settings.serve.port if port is None else port)
+    host, port = host or settings.serve.host, settings.serve.port if port is None else port
+
+    def on_listening(url: str) -> None:
+        if watched():  # the log is for programs: one JSON object a line and nothing else
+            live = [f"{task}: {shop.store.registry.live_id(task) or NO_RELEASE}" for task in settings.tasks]
+            note(f"{url} · {url}/docs · {' · '.join(live)} · Ctrl-C stops it")
+
+    try:
+        run(service, host, port, on_listening)
+    except KeyboardInterrupt:  # requests in flight were answered before it came this far
+        if watched():
+            note("Stopped.")
 
 
 @keys.command()
@@ -48,6 +61,13 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key. It is shown this once."""
+    unknown = [each for each in scope if each not in SCOPES]
+    if unknown:
+        raise UsageError(
+            f"There is no scope {unknown[0]!r}.",
+            f"The scopes are {', '.join(SCOPES)}.",
+            f"freshtune keys create {shlex.quote(name)} --scope predict makes a key that may ask for predictions.",
+        )
     with Keys(freshtune.open(workspace).store.keys_path) as store:
         key, shown = store.create(name, scope)
     say({"id": key.id, "key": shown, "scopes": sorted(key.scopes)}, as_json, lambda: line(shown))

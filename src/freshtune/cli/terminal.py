@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from freshtune.errors import FreshtuneError
 from freshtune.phases import Phases
@@ -22,9 +23,18 @@ R = TypeVar("R")
 THE_ANSWER_IS_NO = 3
 """Exit code of a command that did its work and whose answer is no: the gate refused, a package is missing."""
 
+NO_RELEASE = "no release yet"
+"""What is shown in the place of a release that answers."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Root = Annotated[str, typer.Option("--workspace", "-w", help="The workspace folder.")]
 Flags = Annotated[list[str] | None, typer.Option("--set", help="A setting, such as learn.fit.epochs=3; may repeat.")]
+
+INTERRUPTED = (
+    "Interrupted. Nothing is half-written. The same command goes on from the last batch that it stored or the last "
+    "checkpoint that it wrote; where there is none, it begins anew."
+)
+"""True of every command, whether it stores batches, writes checkpoints or does neither."""
 
 _errors = Console(stderr=True, highlight=False, emoji=False)
 _WIDE = 200
@@ -51,7 +61,7 @@ def command(act: Callable[P, R]) -> Callable[P, R]:
         except FreshtuneError as error:
             stop(error)
         except KeyboardInterrupt:
-            _errors.print("Interrupted. Nothing is half-written; the same command goes on from here.")
+            note(INTERRUPTED)
             raise typer.Exit(128 + signal.SIGINT) from None
         except BrokenPipeError:
             raise typer.Exit(0) from None
@@ -86,16 +96,16 @@ def note(words: str) -> None:
 
 
 def table(headings: Mapping[str, str], rows: list[list[str]]) -> None:
-    """A table on stdout.
+    """A table on stdout; cells are shown as they are.
 
     Args:
         headings: name → "left" or "right".
     """
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name, side in headings.items():
-        shown.add_column(name, justify="right" if side == "right" else "left", overflow="fold")
+        shown.add_column(Text(name), justify="right" if side == "right" else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*map(Text, row))  # as text: rich reads [square brackets] in a string as markup
     if not _data.is_terminal:
         _data.width = _WIDE
     with _data.capture() as drawn:
@@ -103,15 +113,22 @@ def table(headings: Mapping[str, str], rows: list[list[str]]) -> None:
     line("\n".join(row.rstrip() for row in drawn.get().rstrip("\n").split("\n")))
 
 
+def watched() -> bool:
+    """Whether a person looks on: stderr is a terminal, not a file or another program."""
+    return sys.stderr.isatty()
+
+
 @contextmanager
 def steps_on() -> Iterator[Callable[[], Phases]]:
-    """Show the phases of long acts, and the loop's loss, rate and time left, on stderr.
+    """Show the phases of long acts, and the loop's loss, rate and time left, on stderr where it is a terminal.
 
     Yields:
         A function that gives the timer of the next act.
     """
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[told]}"))
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=_errors, transient=True) as bar:
+    words = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[told]}"))
+    columns = (*words, TimeElapsedColumn(), TimeRemainingColumn())
+    # Where nobody looks on, a progress display writes nothing but an empty line at its end.
+    with Progress(*columns, console=_errors, transient=True, disable=not _errors.is_interactive) as bar:
         shown = bar.add_task("", total=None, told="")
 
         def on_start(phase: str) -> None:
@@ -121,7 +138,7 @@ def steps_on() -> Iterator[Callable[[], Phases]]:
             told = f"loss {step.loss:.3f} · rate {step.learning_rate:.1e}"
             bar.update(shown, total=step.total, completed=step.number, told=told)
 
-        yield lambda: Phases(on_start, on_step)
+        yield lambda: Phases(on_start, on_step, lambda words: note(f"! {words}"))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import orjson
 import typer
 
 import freshtune
-from freshtune.cli.terminal import THE_ANSWER_IS_NO, AsJson, Flags, Root, command, line, say, table
+from freshtune.cli.terminal import NO_RELEASE, THE_ANSWER_IS_NO, AsJson, Flags, Root, command, line, say, table
 from freshtune.tasks import TASKS
 
 config = typer.Typer(help="Show or check the settings.", no_args_is_help=True)
@@ -45,6 +45,7 @@ def doctor(workspace: Root = ".", as_json: AsJson = False) -> None:
     from freshtune.cycle.extras import EXTRAS, installed
 
     found: dict[str, dict[str, object]] = {}
+    told: list[str] = []
     for extra, packages in EXTRAS.items():
         found |= {name: {"extra": extra, "version": installed(name)} for name in packages}
     checks: dict[str, object] = {
@@ -54,18 +55,17 @@ def doctor(workspace: Root = ".", as_json: AsJson = False) -> None:
     }
     if (Path(workspace) / "workspace.json").exists():
         shop = freshtune.open(workspace)
-        checks["workspace"] = {
-            "events": shop.store.events.head(),
-            "live": {task: shop.store.registry.live_id(task) for task in shop.settings.tasks},
-        }
+        events = shop.store.events.head()
+        live = {task: shop.store.registry.live_id(task) for task in shop.settings.tasks}
+        checks["workspace"] = {"events": events, "live": live}
+        told = [f"workspace {workspace}: {events:,} events", *(f"{task}: {live[task] or NO_RELEASE}" for task in live)]
     missing = [name for name, facts in found.items() if facts["version"] is None]
 
     def text() -> None:
         rows = [[name, str(facts["version"] or "missing"), f"[{facts['extra']}]"] for name, facts in found.items()]
         table({"package": "left", "version": "left", "extra": "left"}, rows)
         line(f"python {checks['python']}, {checks['free_gigabytes']} GB free")
-        if "workspace" in checks:
-            line(f"workspace {workspace}: {checks['workspace']}")
+        line(" · ".join(told) or f"{workspace} is no workspace; freshtune init makes one")
         if missing:
             line(f"→ pip install 'freshtune[{found[missing[0]]['extra']}]' brings {', '.join(missing)}")
 
@@ -93,13 +93,17 @@ def validate(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False)
 
 
 def _toml(tree: dict[str, object], place: str) -> list[str]:
-    """A tree of plain values as TOML lines, values before tables; TOML says None by leaving it out."""
-    lines = [f"[{place}]"] if place else []
+    """A tree of plain values as TOML lines, values before tables; TOML says None by leaving it out.
+
+    A table that holds nothing but tables needs no line of its own.
+    """
     told = {_key(key): value for key, value in tree.items() if value is not None}
-    lines += [f"{key} = {_value(value)}" for key, value in told.items() if not isinstance(value, dict)]
+    lines = [f"{key} = {_value(value)}" for key, value in told.items() if not isinstance(value, dict)]
+    if place and (lines or not told):
+        lines.insert(0, f"[{place}]")
     for key, value in told.items():
         if isinstance(value, dict):
-            lines += ["", *_toml(value, f"{place}.{key}".strip("."))]
+            lines += [*([""] if lines else []), *_toml(value, f"{place}.{key}".strip("."))]
     return lines
 
 

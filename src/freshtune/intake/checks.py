@@ -11,7 +11,7 @@ import orjson
 
 from freshtune.intake.limits import DEFAULT_LIMITS, Limits
 from freshtune.intake.masking import Masker
-from freshtune.intake.reasons import BadRecord
+from freshtune.intake.reasons import BadRecord, json_type, wrong_type
 from freshtune.intake.times import parse_time
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
@@ -23,6 +23,7 @@ _SHORT = ("label", "pair", "category", "example")
 _KNOWN = _NAMES | frozenset(_SHORT)
 _KINDS: Mapping[str, Kind] = {kind: kind for kind in KINDS}
 _WITH_TEXT = frozenset({"review", "item", "query", "chat"})
+_CONTENT = ("id", "kind", "task", "time", "user", "item", "session", "text", "fields")
 
 
 class Checked(NamedTuple):
@@ -58,17 +59,20 @@ class EventChecks:
             BadRecord: with one of ``reasons.REASONS``.
         """
         if not sent.keys() <= _KNOWN:
-            raise BadRecord("unknown_field", ", ".join(sorted(repr(name)[:80] for name in sent.keys() - _KNOWN)[:5]))
+            found = ", ".join(sorted(repr(name)[:80] for name in sent.keys() - _KNOWN)[:5])
+            raise BadRecord(
+                "unknown_field", f"{found}: the names are {', '.join(sorted(_KNOWN))}; others go into fields"
+            )
         kind = _kind(sent.get("kind"))
         task = self._task(sent.get("task"))
         text = _text(sent.get("text"), "text")
         if text is None and kind in _WITH_TEXT:
-            raise BadRecord("missing_text", f"kind {kind}")
+            raise BadRecord("missing_text", f"text is empty, and a {kind} event needs one")
         sent_time = sent.get("time")
         time = None if sent_time is None or sent_time == "" else parse_time(sent_time)
         names = (_name(sent, "user"), _name(sent, "item"), _name(sent, "session"))
         if kind == "item" and names[1] is None:
-            raise BadRecord("missing_item")
+            raise BadRecord("missing_item", "item is empty, and an item event needs the id of its item")
         fields = self._fields(sent)
         task = self._checked_labels(kind, task, fields)
         identity = _name(sent, "id")
@@ -83,9 +87,9 @@ class EventChecks:
         if task is None or task == "":
             return None
         if not isinstance(task, str):
-            raise BadRecord("wrong_type", f"task is a {type(task).__name__}")
+            raise wrong_type("task", task, "text")
         if task not in self.tasks:
-            raise BadRecord("unknown_task", repr(task[:80]))
+            raise BadRecord("unknown_task", f"{task[:80]!r} is none of {', '.join(self.tasks)}")
         return task
 
     def _fields(self, sent: Mapping[str, Json]) -> dict[str, Json]:
@@ -93,7 +97,7 @@ class EventChecks:
         if given is None:
             given = {}
         if not isinstance(given, Mapping):
-            raise BadRecord("wrong_type", f"fields is a {type(given).__name__}")
+            raise wrong_type("fields", given, "an object")
         fields = dict(given)
         for name in _SHORT:
             value = sent.get(name)
@@ -119,9 +123,9 @@ class EventChecks:
             fields[name] = self._label(self.tasks[name], fields[name])
         if kind == "label":
             if label is None and not named:
-                raise BadRecord("missing_label")
+                raise BadRecord("missing_label", "fields has no label, and a label event says which it is")
             if fields.get("example") is None:
-                raise BadRecord("missing_example")
+                raise BadRecord("missing_example", "fields has no example: the id of the event that is labelled")
         return task
 
     def _reads(self, task: str, kind: Kind) -> bool:
@@ -130,7 +134,8 @@ class EventChecks:
     def _only_reader(self, kind: Kind) -> str:
         readers = [name for name in self.tasks if self._reads(name, kind)]
         if len(readers) != 1:
-            raise BadRecord("missing_task", f"{len(readers)} tasks read {kind} events")
+            who = f"{' and '.join(readers)} read" if readers else "no task reads"
+            raise BadRecord("missing_task", f"{who} {kind} events: name in task the one that the label is for")
         return readers[0]
 
     def _label(self, task: Task, value: Json) -> str | int | float:
@@ -145,13 +150,13 @@ class EventChecks:
             canonical = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
         except TypeError as error:
             if _any_string(content, _has_surrogate):
-                raise BadRecord("lone_surrogate") from None
-            raise BadRecord("wrong_type", str(error)) from None
+                raise BadRecord("lone_surrogate", f"{_place(content, _has_surrogate)} holds half a character") from None
+            raise BadRecord("wrong_type", f"a value cannot be kept: {error}") from None
         if len(canonical) > self.limits.max_record_bytes:
             raise BadRecord("record_too_large", f"{len(canonical)} bytes, the limit is {self.limits.max_record_bytes}")
         # The first test is fast and also meets a backslash that was sent as text.
         if b"\\u0000" in canonical and _any_string(content, _has_nul):
-            raise BadRecord("nul_character")
+            raise BadRecord("nul_character", f"{_place(content, _has_nul)} holds it")
         return canonical
 
     def _masked(self, event: Event, digest: str | None) -> Checked:
@@ -159,11 +164,11 @@ class EventChecks:
         mask, longest = self.masker.mask, self.limits.max_text_characters
         total, shortened = 0, False
         names: list[str | None] = []
-        for name in (event.id, event.user, event.item, event.session):
+        for place, name in (("id", event.id), ("user", event.user), ("item", event.item), ("session", event.session)):
             if name:
                 name, count = mask(name)
                 total += count
-                self._check_length(name)
+                self._check_length(place, name)
             names.append(name)
         text, fields = event.text, event.fields
         if text is not None:
@@ -178,29 +183,31 @@ class EventChecks:
             if isinstance(pair, str) and len(pair) > longest:
                 fields["pair"], shortened = pair[:longest], True
             for key in ("category", "example"):
-                self._check_length(str(fields.get(key, "")))
+                self._check_length(key, str(fields.get(key, "")))
         identity, user, item, session = names
         kept = Event(digest or str(identity), event.kind, event.time, event.task, user, item, session, text, fields)
         return Checked(kept, total, shortened)
 
-    def _check_length(self, name: str) -> None:
-        if len(name) > self.limits.max_id_characters:
-            raise BadRecord("id_too_long", f"{len(name)} characters, the limit is {self.limits.max_id_characters}")
+    def _check_length(self, place: str, name: str) -> None:
+        longest = self.limits.max_id_characters
+        if len(name) > longest:
+            raise BadRecord("id_too_long", f"{place} has {len(name)} characters, the limit is {longest}")
 
 
 def _kind(value: Json) -> Kind:
     if isinstance(value, str) and value in _KINDS:
         return _KINDS[value]
     if value is None or isinstance(value, str):
-        raise BadRecord("unknown_kind", repr(value if value is None else value[:80]))
-    raise BadRecord("wrong_type", f"kind is a {type(value).__name__}")
+        found = f"{value[:80]!r} is none of" if value else "kind is empty; it is one of"
+        raise BadRecord("unknown_kind", f"{found} {', '.join(KINDS)}")
+    raise wrong_type("kind", value, "text")
 
 
 def _text(value: Json, name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise BadRecord("wrong_type", f"{name} is a {type(value).__name__}")
+        raise wrong_type(name, value, "text")
     return None if not value or value.isspace() else value
 
 
@@ -214,9 +221,9 @@ def _name_of(value: Json, name: str) -> str | None:
     if isinstance(value, str):
         return value or None
     if isinstance(value, float) and not math.isfinite(value):
-        raise BadRecord("not_finite", name)
+        raise BadRecord("not_finite", f"{name} is {value}")
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
-        raise BadRecord("wrong_type", f"{name} is a {type(value).__name__}")
+        raise wrong_type(name, value, "text or a whole number")
     return str(int(value))
 
 
@@ -236,25 +243,25 @@ def _label_reason(task: Task, value: Json) -> str:
 
 def _check_json(fields: Mapping[str, Json], limits: Limits) -> None:
     """Bounds and types of everything inside ``fields``, without recursion."""
-    waiting: list[tuple[object, int]] = [(value, 2) for value in fields.values()]
+    waiting: list[tuple[str, object, int]] = [(str(name)[:80], value, 2) for name, value in fields.items()]
     seen = len(waiting)
     while waiting:
         if seen > limits.max_fields:
-            raise BadRecord("too_many_fields", f"the limit is {limits.max_fields}")
-        value, depth = waiting.pop()
+            raise BadRecord("too_many_fields", f"fields holds more than {limits.max_fields} values, the limit")
+        name, value, depth = waiting.pop()
         if value is None or isinstance(value, str | int):
             continue
         if isinstance(value, float):
             if not math.isfinite(value):
-                raise BadRecord("not_finite", "a field")
+                raise BadRecord("not_finite", f"fields.{name} holds {value}")
             continue
         if not isinstance(value, list | dict):
-            raise BadRecord("wrong_type", f"a field holds a {type(value).__name__}")
+            raise BadRecord("wrong_type", f"fields.{name} holds {json_type(value)}, which JSON does not have")
         if depth >= limits.max_depth:
-            raise BadRecord("too_deep", f"the limit is {limits.max_depth}")
+            raise BadRecord("too_deep", f"fields.{name} is nested deeper than {limits.max_depth}, the limit")
         seen += len(value)
         inner = value.values() if isinstance(value, dict) else value
-        waiting += [(item, depth + 1) for item in inner]
+        waiting += [(name, item, depth + 1) for item in inner]
 
 
 def _any_string(value: object, test: Callable[[str], bool]) -> bool:
@@ -263,6 +270,11 @@ def _any_string(value: object, test: Callable[[str], bool]) -> bool:
     if isinstance(value, Mapping):
         return any(_any_string(item, test) for pair in value.items() for item in pair)
     return isinstance(value, list | tuple) and any(_any_string(item, test) for item in value)
+
+
+def _place(content: tuple[Json | datetime, ...], test: Callable[[str], bool]) -> str:
+    """Which part of an event holds such a string."""
+    return next(name for name, value in zip(_CONTENT, content, strict=True) if _any_string(value, test))
 
 
 def _has_surrogate(string: str) -> bool:

@@ -1,6 +1,11 @@
 """How much one record, and one compressed file, may ask of the machine."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -17,14 +22,14 @@ class Limits:
         max_ratio: decompressed over compressed bytes; looked at after ``ratio_from_bytes`` decompressed bytes.
     """
 
-    max_text_characters: int = 10_000
-    max_id_characters: int = 256
-    max_fields: int = 100
-    max_depth: int = 16
-    max_record_bytes: int = 1_000_000
-    max_batch_records: int = 10_000
-    max_ratio: int = 200
-    ratio_from_bytes: int = 16_000_000
+    max_text_characters: Count = 10_000
+    max_id_characters: Count = 256
+    max_fields: Annotated[int, Field(ge=0)] = 100
+    max_depth: Annotated[int, Field(ge=1, le=200)] = 16
+    max_record_bytes: Count = 1_000_000
+    max_batch_records: Count = 10_000
+    max_ratio: Count = 200
+    ratio_from_bytes: Annotated[int, Field(ge=0)] = 16_000_000
 
 
 DEFAULT_LIMITS = Limits()

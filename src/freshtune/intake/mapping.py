@@ -1,5 +1,6 @@
 """Which column is what: a sender's records in the words of an event."""
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from freshtune.errors import UsageError
 from freshtune.intake.checks import Checked, EventChecks
 from freshtune.intake.dead_letters import dead_letter
 from freshtune.intake.json_text import parse_json, split_array
-from freshtune.intake.reasons import BadRecord
+from freshtune.intake.reasons import BadRecord, json_type
 from freshtune.intake.sources.raw import Record
 from freshtune.records import KINDS, DeadLetter, Event, Json
-from freshtune.tasks import Task
+from freshtune.tasks import TASKS, Task
 
 _EXCERPT = 8_192
 _WRAPPED = re.compile(rb'\s*\{\s*"events"\s*:\s*(\[.*\])\s*\}\s*', re.DOTALL)
@@ -68,9 +69,13 @@ class ColumnMapping:
             UsageError: it names a task, a kind or a column that is not there.
         """
         if self.task is not None and self.task not in tasks:
-            raise UsageError(f"there is no task {self.task!r}", f"The workspace has {', '.join(tasks) or 'none'}.")
+            raise unknown_task(self.task, tasks)
         if self.kind is not None and self.kind not in KINDS:
-            raise UsageError(f"there is no event kind {self.kind!r}", f"The kinds are {', '.join(KINDS)}.")
+            raise UsageError(
+                f"There is no event kind {self.kind!r}.",
+                f"The kinds are {', '.join(KINDS)}.",
+                "Name one of them, or none: then the task's own kind is taken.",
+            )
         wanted = [column for _, column in self.columns] + list(self.fields)
         absent = [column for column in wanted if header is not None and column not in header]
         if absent:
@@ -118,6 +123,16 @@ class JsonEvents(NamedTuple):
         return [checked.event for checked in self.events]
 
 
+def unknown_task(name: str, tasks: Mapping[str, Task]) -> UsageError:
+    """The error of a call that names a task which the workspace does not have."""
+    close = difflib.get_close_matches(name, tasks, 1, 0.5)
+    return UsageError(
+        f"This workspace has no task {name!r}.",
+        f"It has {', '.join(tasks) or 'none'}.{f' Did you mean {close[0]!r}?' if close else ''}",
+        f"Add a table [tasks.{name}] to freshtune.toml." if name in TASKS else "Name one that it has.",
+    )
+
+
 def parse_label_map(written: str) -> dict[str, str]:
     """Read a label map as a flag has it.
 
@@ -153,7 +168,7 @@ def events_from_json(batch: Sequence[Json | BadRecord], checks: EventChecks, sou
             if isinstance(sent, BadRecord):
                 raise sent
             if not isinstance(sent, Mapping):
-                raise BadRecord("not_an_object", f"a {type(sent).__name__}")
+                raise BadRecord("not_an_object", f"{json_type(sent)}, and an event is an object")
             events.append(checks.event(sent))
         except BadRecord as bad:
             shown = bad.excerpt if isinstance(sent, BadRecord) else sent

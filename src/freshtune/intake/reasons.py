@@ -1,5 +1,6 @@
 """Why a record is refused: reasons that a machine can count, and what they mean."""
 
+import math
 from collections.abc import Mapping
 
 REASONS: Mapping[str, str] = {
@@ -44,3 +45,32 @@ class BadRecord(ValueError):  # noqa: N818 - a finding that sources also hand ov
     def __init__(self, reason: str, detail: str = "", excerpt: str = "") -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason, self.detail, self.excerpt = reason, detail, excerpt
+
+
+def wrong_type(name: str, value: object, wanted: str) -> BadRecord:
+    """The finding that a value has another type than its name asks for.
+
+    >>> wrong_type("text", 5, "text").detail
+    'text is a number, not text'
+    """
+    fraction = isinstance(value, float) and math.isfinite(value) and not value.is_integer()
+    return BadRecord("wrong_type", f"{name} is {value if fraction else json_type(value)}, not {wanted}")
+
+
+def json_type(value: object) -> str:
+    """The type of a value in the words of JSON; Python's own for what JSON does not have.
+
+    >>> json_type(None), json_type([1]), json_type({"a": 1}), json_type(b"")
+    ('null', 'a list', 'an object', 'a bytes')
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, Mapping):
+        return "an object"
+    return f"a {type(value).__name__}"

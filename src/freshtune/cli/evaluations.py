@@ -1,0 +1,52 @@
+"""How an evaluation is shown: what was left out, the metrics, the slices."""
+
+from typing import TYPE_CHECKING
+
+from freshtune.cli.terminal import line, table
+
+if TYPE_CHECKING:
+    from freshtune.front_door import Evaluation
+    from freshtune.intake.labelled import LabelledData
+    from freshtune.records import Scorecard
+
+
+def evaluation_document(found: "Evaluation") -> dict[str, object]:
+    """Scores, intervals and slices by name, and what became of the records that were read."""
+    card, data = found.scorecard, found.data
+    return {
+        "read": data.read,
+        "refused": dict(data.refused),
+        "unlabelled": data.unlabelled,
+        "examples": card.examples,
+        "scores": {metric: estimate.value for metric, estimate in card.metrics.items()},
+        "intervals": {metric: [estimate.low, estimate.high] for metric, estimate in card.metrics.items()},
+        "slices": {category: dict(values) for category, values in card.slices.items()},
+    }
+
+
+def evaluation_told(release: str, found: "Evaluation") -> None:
+    """The same for people."""
+    card = found.scorecard
+    line(f"{release} on {card.examples:,} examples of {found.data.read:,} records")
+    _left_out_told(found.data)
+    rows = [[m, f"{e.value:.4f}", f"{e.low:.4f} – {e.high:.4f}"] for m, e in card.metrics.items()]
+    table({"metric": "left", "value": "right", "95 % interval": "right"}, rows)
+    if card.slices:
+        line("")
+        _slices_told(card)
+
+
+def _left_out_told(data: "LabelledData") -> None:
+    for letter in data.first_refused:
+        words = f" ({letter.source}: {letter.detail})" if letter.detail else ""
+        line(f"refused {data.refused[letter.reason]:,} · {letter.reason}{words}")
+    if data.unlabelled:
+        line(f"passed over {data.unlabelled:,} · without a label, or without what the task reads")
+
+
+def _slices_told(card: "Scorecard") -> None:
+    """Each category with its share of the primary metric, the largest first."""
+    primary = next(iter(card.metrics))
+    largest = sorted(card.slices.items(), key=lambda each: -each[1]["examples"])
+    rows = [[category, f"{values['examples']:,.0f}", f"{values[primary]:.4f}"] for category, values in largest]
+    table({"category": "left", "examples": "right", primary: "right"}, rows)

@@ -1,0 +1,87 @@
+"""What ``predict`` is asked about: a text a line of a file or of stdin, or a column of a table."""
+
+import gzip
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from freshtune.cli.terminal import note
+from freshtune.errors import NotFound, UsageError
+from freshtune.intake.mapping import ColumnMapping
+from freshtune.intake.reasons import BadRecord
+from freshtune.intake.sources import Source, open_source
+from freshtune.model.predictor import Input
+
+_GZIP = b"\x1f\x8b"
+
+
+def read_inputs(file: Path | None, text: str | None, pair: str | None) -> list[Input]:
+    """The inputs of a file, in its order; records that cannot be read are told on stderr and left out.
+
+    Args:
+        file: None, or ``-``, is stdin.
+        text, pair: columns of a table; without them each line that is not blank is a text.
+
+    Raises:
+        NotFound: there is no such file.
+        UsageError: it is no text, or a table without ``text``, or has no such column.
+    """
+    file = None if file is None or str(file) == "-" else file
+    if text is not None:
+        if file is None:
+            raise UsageError("Which file?", "--text names a column of a file.", "freshtune predict FILE --text COLUMN")
+        return list(_of_table(open_source(file), text, pair))
+    if pair is not None:
+        raise UsageError("--pair goes with --text.", "", "Name both columns: --text COLUMN --pair COLUMN.")
+    if file is not None:
+        _refuse_table(file)
+    return [Input(row) for row in _lines(file) if row.strip()]
+
+
+def _refuse_table(file: Path) -> None:
+    """A csv read as lines would be answered, header and commas and all."""
+    try:
+        columns = open_source(file).columns()
+    except (NotFound, UsageError):
+        return  # no table, or none that is there: it is read as lines, and told if it cannot be
+    found = f"Its columns are {', '.join(map(repr, columns))}." if columns else "Its records have named values."
+    raise UsageError(
+        f"{file.name} is a table, and no column is named.", found, f"freshtune predict {file} --text COLUMN"
+    )
+
+
+def _of_table(source: Source, text: str, pair: str | None) -> Iterator[Input]:
+    named = (text,) if pair is None else (text, pair)
+    ColumnMapping(fields=named).check({}, source.columns())
+    left_out: list[str] = []
+    named_in = records = 0
+    for raw in source.records():
+        if isinstance(raw.content, BadRecord):
+            left_out.append(f"record {raw.number}: {raw.content}")
+            continue
+        records += 1
+        named_in += text in raw.content
+        second = raw.content.get(pair) if pair else None
+        yield Input(str(raw.content.get(text) or ""), None if second is None else str(second))
+    if records and not named_in:  # a format without a header says it only here
+        raise UsageError(f"No record has {text!r}.", "", "Name the value that holds the text with --text.")
+    if left_out:
+        note(f"{len(left_out):,} that cannot be read left out, the first: {left_out[0]}")
+
+
+def _lines(file: Path | None) -> list[str]:
+    name = file or "stdin"
+    try:
+        content = sys.stdin.buffer.read() if file is None else file.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+        return content.decode("utf-8-sig").split("\n")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UsageError(
+            f"{name} cannot be unpacked.", str(error), "Send it again: it is no whole gzip file."
+        ) from None
+    except OSError as error:
+        raise NotFound(f"{name} cannot be read.", error.strerror or str(error), "Check the path.") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{name} is no text.", str(error), "Write it as UTF-8.") from None
