@@ -14,6 +14,7 @@ from freshtune.records import (
     Estimate,
     Example,
     Finding,
+    Json,
     Label,
     LogRange,
     Outcome,
@@ -30,7 +31,13 @@ CARD = Scorecard(
     {"手机": {"examples": 1.0, "accuracy": 1.0}},
     (Outcome("a", 1.0, 1.0, 0.9, (0.1, 0.9), "查询", "手机"),),
 )
-VERDICT = Verdict(False, (Finding("slices", False, {"old/手机": -0.1}, "手机 lost."),))
+VERDICT = Verdict(
+    False,
+    (
+        Finding("slices", False, {"old/手机": -0.1}, "手机 lost."),
+        Finding("latency", True, {}, "Not measured.", examined=False),
+    ),
+)
 RELEASE = Release(
     id="sentiment-0123456789ab",
     task="sentiment",
@@ -114,3 +121,8 @@ def test_foreign_json_is_refused_with_its_place(kind: type, value: object, place
 def test_what_is_no_json_is_refused(data: bytes) -> None:
     with pytest.raises(IntegrityError):
         loads(LogRange, data)
+
+
+def test_a_finding_of_before_there_were_three_states_was_examined() -> None:
+    written: Json = {"rule": "size", "passed": True, "numbers": {}, "words": "It needs no more."}
+    assert from_json(Finding, written) == Finding("size", True, {}, "It needs no more.", examined=True)

@@ -7,14 +7,20 @@ same can be asked of any encoder.
 
 import csv
 import gzip
+import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from freshtune import front_door
+from freshtune.cycle.champion import bundle_of, trunk_cache
+from freshtune.cycle.lessons import mean_vectors
+from freshtune.intake.mapping import ColumnMapping
 from freshtune.judge.baselines import TfIdf
 from freshtune.judge.label_test import LabelTest, examine_labels
 from freshtune.model.answers import Answers
@@ -23,6 +29,9 @@ from freshtune.model.predictor import Input
 from freshtune.records import Example
 
 HEAD = Classes(("negative", "positive"))
+DELTA = 500
+POOL = 2_000
+"""Reviews of a category that deltas are drawn from."""
 Reviews = Mapping[str, list[tuple[str, int]]]
 FLIPS = (
     ("both", 0.0),
@@ -61,7 +70,8 @@ def examples(rows: Sequence[tuple[str, int]], category: str) -> list[Example]:
     ]
 
 
-def tfidf_encoder(base: Sequence[Example]) -> Encoder:
+@contextmanager
+def tfidf_encoder(base: Sequence[Example]) -> Iterator[Encoder]:
     """A cheap stand-in: TF-IDF as the champion, 100 singular directions of its base texts as features."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -69,10 +79,35 @@ def tfidf_encoder(base: Sequence[Example]) -> Encoder:
     champion = TfIdf.fit(base, HEAD)
     counts = TfidfVectorizer(analyzer="char", ngram_range=(1, 2), min_df=2, sublinear_tf=True)
     directions = TruncatedSVD(100, random_state=0).fit(counts.fit_transform([example.text for example in base]))
-    return Encoder(
+    yield Encoder(
         lambda texts: HEAD.answers(champion.logits([Input(text) for text in texts])),
         lambda texts: directions.transform(counts.transform(texts)).astype(np.float32),
     )
+
+
+@contextmanager
+def released_encoder(base: Sequence[Example]) -> Iterator[Encoder]:
+    """The real thing: a first release of the default backbone, its served answers, and means of its trunk's output."""
+    mapping = ColumnMapping(task="sentiment", id="id", text="text", label="label", category="category")
+    with tempfile.TemporaryDirectory() as name:
+        front_door.create(name, ["sentiment"])
+        shop = front_door.open(name, ["model.max_tokens=64"])
+        shop.ingest(
+            ({"id": row.id, "text": row.text, "label": str(row.label), "category": row.category} for row in base),
+            mapping,
+        )
+        release = shop.train("sentiment")
+        task, model = shop.settings.task("sentiment"), shop.settings.model
+        with closing(shop.store.registry), trunk_cache(shop.store, task, model) as cache:
+            bundle = bundle_of(shop.store, release, model, cache)
+
+            def hidden(texts: Sequence[str]) -> list[NDArray[np.float32]]:
+                return bundle.cached.hidden(bundle.tokens.encode([Input(text) for text in texts]))
+
+            yield Encoder(
+                lambda texts: bundle.head.answers(bundle.predictor().logits_above(hidden(texts))),
+                lambda texts: mean_vectors(hidden(texts)),
+            )
 
 
 def flipped(labels: NDArray[np.int64], which: str, share: float, seed: int) -> NDArray[np.int64]:
@@ -84,31 +119,42 @@ def flipped(labels: NDArray[np.int64], which: str, share: float, seed: int) -> N
     return result
 
 
-def measure(reviews: Reviews, make: Callable[[Sequence[Example]], Encoder], seeds: int) -> dict[str, object]:
-    """Share of refused deltas for each kind of flip and category, with and without features."""
+def measure(
+    reviews: Reviews, make: Callable[[Sequence[Example]], AbstractContextManager[Encoder]], seeds: int
+) -> dict[str, object]:
+    """Share of refused deltas for each kind of flip and category, with and without features.
+
+    Args:
+        make: the encoder of a champion that has seen these examples.
+        seeds: deltas of each kind and category.
+    """
     names = list(reviews)
-    encoder = make([example for name in names[:3] for example in examples(reviews[name][:500], name)])
-    told: dict[str, object] = {"delta": 500, "seeds": seeds}
+    told: dict[str, object] = {"delta": DELTA, "seeds": seeds}
     accuracy: dict[str, float] = {}
     refused: dict[str, dict[str, float]] = {}
-    for name in names[3:]:
-        texts = [text for text, _ in reviews[name]]
-        labels = np.array([label for _, label in reviews[name]])
-        answers, features = encoder.answers(texts), encoder.features(texts)
-        accuracy[name] = round(float((answers.prediction == labels).mean()), 4)
-        for with_features in (True, False):
-            for which, share in FLIPS:
-                votes = [
-                    _refuses(texts, labels, answers, features if with_features else None, (which, share, seed))
-                    for seed in range(seeds)
-                ]
-                kind = f"{'two witnesses' if with_features else 'champion alone'}, {which} {share:.0%}"
+    with make([example for name in names[:3] for example in examples(reviews[name][:DELTA], name)]) as encoder:
+        for name in names[3:]:
+            rows = reviews[name][:POOL]
+            texts, labels = [text for text, _ in rows], np.array([label for _, label in rows])
+            answers, features = encoder.answers(texts), encoder.features(texts)
+            accuracy[name] = round(float((answers.prediction == labels).mean()), 4)
+            for kind, votes in _votes(texts, labels, answers, features, seeds):
                 refused.setdefault(kind, {})[name] = sum(votes) / seeds
     told["champion_accuracy"] = accuracy
     told["refused"] = {
         kind: {**of, "mean": round(float(np.mean(list(of.values()))), 4)} for kind, of in refused.items()
     }
     return told
+
+
+def _votes(
+    texts: Sequence[str], labels: NDArray[np.int64], answers: Answers, features: NDArray[np.float32], seeds: int
+) -> Iterator[tuple[str, list[bool]]]:
+    """For each kind of flip, with and without features: whether each seed's delta is refused."""
+    for witnesses, given in (("two witnesses", features), ("champion alone", None)):
+        for which, share in FLIPS:
+            votes = [_refuses(texts, labels, answers, given, (which, share, seed)) for seed in range(seeds)]
+            yield f"{witnesses}, {which} {share:.0%}", votes
 
 
 def _refuses(
@@ -119,7 +165,7 @@ def _refuses(
     flips: tuple[str, float, int],
 ) -> bool:
     which, share, seed = flips
-    rows = np.random.default_rng(seed).choice(len(texts), min(500, len(texts)), replace=False)
+    rows = np.random.default_rng(seed).choice(len(texts), min(DELTA, len(texts)), replace=False)
     given = flipped(labels[rows], which, share, seed)
     delta = examples([(texts[row], int(label)) for row, label in zip(rows, given, strict=True)], "delta")
     part = Answers(answers.prediction[rows], answers.score[rows], answers.probabilities[rows])

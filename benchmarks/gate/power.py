@@ -3,7 +3,7 @@
 A TF-IDF champion and 60 challengers made from it, with more or less memory, averaging and noise, answer the 14,000
 held-out reviews of the champion's three categories; what truly changed is taken from all of them.
 
-``real``: samples of these reviews are drawn for challengers whose accuracy truly changed by about 0, −1 or −2 points.
+``real``: samples of these reviews are drawn for challengers whose accuracy truly changed by about 0 to −5 points.
 ``planted``: reviews are drawn in four cells (both right, gained, lost, both wrong) so that accuracy changes by
 exactly the stated amount while all other answers stay as sure as they were. None of the challengers forgets like
 that; it is the hardest case for smoothing, which then sees only a part of the loss. Bounds are normal ones, which
@@ -20,12 +20,13 @@ from benchmarks.gate.labels import Reviews
 from freshtune.judge.case import Gate
 
 Floats = NDArray[np.float64]
-CHANGES = (0.0, 0.005, -0.01, -0.02)
-SIZES = (450, 600, 2_000)
+CHANGES = (0.0, 0.005, -0.01, -0.02, -0.03, -0.05)
+SIZES = (78, 150, 300, 450, 600, 2_000)
 DIFFERENT = (0.02, 0.04, 0.06)
 REPEATS = 1_000
 CHALLENGERS = 60
-TRUE = {"0": (-0.25, 0.25), "-1": (-1.3, -0.7), "-2": (-2.5, -1.6)}
+Votes = tuple[bool, bool, bool, bool, bool]
+TRUE = {"0": (-0.25, 0.25), "-1": (-1.3, -0.7), "-2": (-2.5, -1.6), "-3": (-3.5, -2.5), "-5": (-5.7, -4.3)}
 
 
 class Margins(NamedTuple):
@@ -81,9 +82,9 @@ def control_variate(told: Margins) -> float:
 
 def real(told: Margins, settings: Gate, samples: int = 200) -> list[dict[str, float | str]]:
     """Share of refused samples of real challengers, by size and by what they truly changed."""
-    random = np.random.default_rng(1)
     lines: list[dict[str, float | str]] = []
     for number in SIZES:
+        random = np.random.default_rng(number)
         for about, (low, high) in TRUE.items():
             votes, changes, different = [], [], []
             for challenger in told.challengers:
@@ -104,8 +105,8 @@ def real(told: Margins, settings: Gate, samples: int = 200) -> list[dict[str, fl
     return lines
 
 
-def _shares(votes: list[tuple[bool, bool, bool, bool]]) -> dict[str, float]:
-    keys = ("plain", "exact", "smoothed", "smoothed_and_observed")
+def _shares(votes: list[Votes]) -> dict[str, float]:
+    keys = ("plain", "exact", "smoothed", "smoothed_and_observed", "strict")
     return {key: round(float(vote), 3) for key, vote in zip(keys, np.mean(votes, axis=0), strict=True)}
 
 
@@ -139,16 +140,18 @@ def planted(told: Margins, settings: Gate) -> list[dict[str, float]]:
     return lines
 
 
-def _refused(plain: Floats, soft: Floats, settings: Gate) -> tuple[bool, bool, bool, bool]:
-    """Whether each of four bounds refuses one sample of paired differences."""
+def _refused(plain: Floats, soft: Floats, settings: Gate) -> Votes:
+    """Whether each of five bounds refuses one sample of paired differences; ``strict`` holds for ``enough_old = 1``."""
     from scipy.special import betaincinv
 
     number, gained, lost = len(plain), int((plain > 0).sum()), int((plain < 0).sum())
+    allowance, strict = settings.old_allowance(number), settings.max_old_loss
 
-    def too_low(values: Floats) -> bool:
-        return bool(values.mean() - 1.645 * values.std() / number**0.5 <= -settings.max_old_loss)
+    def bound(values: Floats) -> float:
+        return float(values.mean() - 1.645 * values.std() / number**0.5)
 
     won = betaincinv(gained + 0.5, lost + 0.5, 0.05)
-    exact = bool((gained + lost) / number * (2 * won - 1) <= -settings.max_old_loss)
-    observed = bool(plain.mean() <= -settings.max_old_loss)
-    return too_low(plain), exact, too_low(soft), too_low(soft) or observed
+    exact = bool((gained + lost) / number * (2 * won - 1) <= -allowance)
+    observed, smooth = float(plain.mean()), bound(soft)
+    both = min(observed, smooth)
+    return bound(plain) <= -allowance, exact, smooth <= -allowance, both <= -allowance, both <= -strict

@@ -201,12 +201,18 @@ class Scorecard:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule of the gate says, in numbers and in words."""
+    """What one rule of the gate says, in numbers and in words.
+
+    Attributes:
+        passed: whether it lets the release pass; a rule with nothing to look at does.
+        examined: whether there was anything to look at.
+    """
 
     rule: str
     passed: bool
     numbers: Mapping[str, float]
     words: str
+    examined: bool = True
 
 
 @dataclass(frozen=True, slots=True)

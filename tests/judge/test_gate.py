@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from freshtune.errors import UsageError
 from freshtune.judge.gate import Gate, ReleaseFacts, judge, judge_first
@@ -22,6 +24,23 @@ def decided(
     """Judge a pair on old, level on new."""
     same = card(outcomes(GOOD * 40), "new", list(champion.metrics)[:1])
     return judge({"old": challenger, "new": same}, {"old": champion, "new": same}, facts, labels, gate or Gate())
+
+
+def finding_of(verdict: Verdict, rule: str) -> Finding:
+    return next(finding for finding in verdict.findings if finding.rule == rule)
+
+
+def few(number: int, lost: int = 0, ties: int = 0) -> tuple[Scorecard, Scorecard]:
+    """Challenger and champion on ``number`` old examples, nine in ten right: ``lost`` sure answers and one in the
+    middle of each of ``ties`` pairs of near ties are lost, and the other of each pair is gained."""
+    right = np.arange(number) % 10 != 9
+    after, sure = right.copy(), np.full(number, 0.9)
+    at, wrong = np.flatnonzero(right), np.flatnonzero(~right)
+    for one, other in zip(at[-ties:] if ties else (), wrong, strict=False):
+        after[one], after[other] = False, True
+        sure[[one, other]] = 0.501
+    after[at[:lost]] = False
+    return card(outcomes(after, sure.tolist())), card(outcomes(right, sure.tolist()))
 
 
 def refused_by(verdict: Verdict) -> set[str]:
@@ -52,6 +71,7 @@ def test_a_loss_on_new_is_refused_and_low_power_is_said() -> None:
     verdict = judge({"new": worse, "old": old}, {"new": better, "old": old}, NO_FACTS, None, Gate())
     assert refused_by(verdict) >= {"gain on new"}
     assert "power" in verdict.findings[0].words
+    assert "latest 200 held-out examples" in verdict.findings[0].words, "some of them came with earlier deltas"
     assert verdict.findings[0].numbers["gain"] == pytest.approx(-0.1)
 
 
@@ -99,6 +119,70 @@ def test_smoothing_cannot_hide_an_observed_loss_of_a_point() -> None:
     assert "bound on old" in refused_by(verdict)
 
 
+@pytest.mark.parametrize("number", [40, 78, 150])
+def test_with_few_old_examples_what_changes_nothing_passes_and_a_clear_loss_is_refused(number: int) -> None:
+    assert refused_by(decided(*few(number))) == set()
+    assert "bound on old" not in refused_by(decided(*few(number, ties=2))), "as many near ties gained as lost"
+    assert "bound on old" in refused_by(decided(*few(number, lost=number // 10)))
+    found = finding_of(decided(*few(number)), "bound on old")
+    allowance = 0.01 * (600 / number) ** 0.5
+    assert found.numbers["allowance"] == pytest.approx(allowance)
+    assert f"{number} old examples resolve no less than {100 * allowance:.2f} points" in found.words
+    assert "with 600 the allowance is 1.00 points" in found.words
+
+
+@given(st.integers(1, 5_000), st.integers(1, 5_000), st.integers(1, 5_000), st.floats(0, 1))
+def test_an_allowance_falls_with_examples_until_there_are_enough(
+    one: int, more: int, enough: int, wrong: float
+) -> None:
+    one, more, gate, strict = min(one, more), max(one, more), Gate(enough_old=enough), Gate(enough_old=1)
+    assert gate.old_allowance(one) >= gate.old_allowance(more) >= gate.max_old_loss
+    assert gate.flips_allowance(one, wrong) >= gate.flips_allowance(more, wrong) >= gate.max_negative_flips
+    assert gate.old_allowance(max(one, enough)) == gate.max_old_loss
+    assert strict.old_allowance(one) == gate.max_old_loss
+    assert strict.flips_allowance(one, wrong) == gate.flips_allowance(max(one, enough), wrong)
+
+
+def test_the_strict_rule_refuses_what_few_examples_cannot_resolve() -> None:
+    pair = card(outcomes([False] + [True] * 9 + GOOD * 14)), card(outcomes(GOOD * 15))  # one gained, one lost
+    assert "bound on old" not in refused_by(decided(*pair))
+    strict = decided(*pair, gate=Gate(enough_old=1))
+    assert "bound on old" in refused_by(strict)
+    assert "resolve" not in finding_of(strict, "bound on old").words
+
+
+def test_a_true_share_of_flips_that_is_allowed_is_refused_no_more_often_with_few_examples() -> None:
+    random, refused = np.random.default_rng(0), {}
+    for number in (40, 78, 150, 600):
+        flips = random.binomial(number, 0.05, 20_000) / number
+        refused[number] = float((flips > Gate().flips_allowance(number, 0.05)).mean())
+        assert 0.15 >= Gate().flips_allowance(number, 0.05) >= 0.05
+    assert max(refused.values()) <= refused[600] + 0.02
+    for number, lost in ((40, 3), (78, 5)):
+        assert "negative flips" not in refused_by(decided(*few(number, lost=lost)))
+        assert "negative flips" in refused_by(decided(*few(number, lost=2 * lost + 2)))
+
+
+def test_a_rule_with_nothing_to_look_at_says_so_truly() -> None:
+    new = card(outcomes(GOOD * 40), "new")
+    without_old = judge({"new": new}, {"new": new}, NO_FACTS, None, Gate())
+    unseen = {finding.rule for finding in without_old.findings if not finding.examined}
+    assert unseen == {"slices", "negative flips", "size", "latency", "labels"}
+    assert "No old" in finding_of(without_old, "negative flips").words
+    graded = card([Outcome(f"{n}", n % 3, n % 3, n % 3, (), f"q{n // 9}") for n in range(90)], metrics=["ndcg_at_10"])
+    ranked = judge({"new": graded, "old": graded}, {"new": graded, "old": graded}, NO_FACTS, None, Gate())
+    unseen = {finding.rule for finding in ranked.findings if not finding.examined}
+    assert unseen == {"slices", "negative flips", "calibration", "size", "latency", "labels"}
+    assert "not classes" in finding_of(ranked, "negative flips").words
+    assert "10 old queries" in finding_of(ranked, "bound on old").words
+    all_seen = card(outcomes(GOOD * 60, 0.9, ["books", "手机"]))
+    full = decided(all_seen, all_seen, ReleaseFacts(100, 100, 1.0), Finding("labels", True, {}, "Sound."))
+    assert all(finding.examined for finding in full.findings)
+    assert all(
+        finding.passed for verdict in (without_old, ranked) for finding in verdict.findings if not finding.examined
+    )
+
+
 def test_ten_slices_do_not_refuse_a_level_release_by_chance() -> None:
     random = np.random.default_rng(0)
     names = [f"类别{place}" for place in range(10)]
@@ -134,6 +218,20 @@ def test_negative_flips_are_counted_even_when_as_many_are_gained() -> None:
 def test_wild_confidence_is_refused() -> None:
     champion, challenger = outcomes(GOOD * 60, 0.9), outcomes(GOOD * 60, 0.9999)
     assert refused_by(decided(card(challenger), card(champion))) == {"calibration"}
+
+
+def test_one_sure_mistake_among_few_is_no_loss_of_calibration_but_wild_confidence_is() -> None:
+    champion = outcomes([True] * 84, 0.999)
+    mistaken = card(outcomes([False] + [True] * 83, [0.999] + [0.9989] * 83)), card(champion)
+    verdict = decided(*mistaken)
+    rise = finding_of(verdict, "calibration").numbers["old/nll"]
+    assert Gate().max_nll_rise < rise < 2 * Gate().max_nll_rise
+    assert "calibration" not in refused_by(verdict)
+    assert "calibration" in refused_by(decided(*mistaken, gate=Gate(enough_old=1)))
+    wild = card(outcomes(GOOD * 8, 0.9999)), card(outcomes(GOOD * 8, 0.9))
+    assert "calibration" in refused_by(decided(*wild))
+    doubtful = card(outcomes([True] * 84, 0.94)), card(champion)
+    assert "calibration" in refused_by(decided(*doubtful)), "a small rise that all of them show"
 
 
 def test_facts_and_labels_speak() -> None:
@@ -178,3 +276,16 @@ def test_first_release_must_be_below_no_baseline_and_beat_one() -> None:
     assert refused_by(below) == {"against tfidf"}
     level = judge_first({"old": worst}, {"majority": {"old": worst}, "tfidf": {"old": worst}}, Gate())
     assert refused_by(level) == {"beats a baseline"}
+
+
+def test_a_first_release_on_few_examples_is_judged_on_all_of_them_at_once() -> None:
+    def sides(new: list[bool], old: list[bool]) -> dict[str, Scorecard]:
+        whole = outcomes(new + old)
+        return {"new": card(whole[: len(new)], "new"), "old": card(whole[len(new) :], "old")}
+
+    ours = sides([True] * 20 + [False] * 6, [True] * 50 + [False] * 2)
+    baseline = sides([True] * 21 + [False] * 5, [True] * 30 + [False] * 22)
+    verdict = judge_first(ours, {"tfidf": baseline}, Gate())
+    assert verdict.promote, "one answer of 26 new ones is chance, 19 of all 78 are not"
+    assert verdict.findings[0].numbers == {"new and old": pytest.approx(19 / 78)}
+    assert refused_by(judge_first(ours, {"tfidf": baseline}, Gate(enough_new=26))) == {"against tfidf"}

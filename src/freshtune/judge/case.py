@@ -1,11 +1,21 @@
 """What the gate looks at: its thresholds, facts measured elsewhere, and two models on the same examples."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Annotated
+
+from pydantic import Field
 
 from freshtune.errors import UsageError
 from freshtune.judge.outcome_table import OutcomeTable
 from freshtune.records import Scorecard
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Allowance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
 
 
 @dataclass(frozen=True)
@@ -14,29 +24,64 @@ class Gate:
 
     Attributes:
         max_old_loss: the bound on old must lie above minus this.
+        enough_old: old examples (queries, where the task ranks) from which on the allowances on old hold as they are;
+            fewer see less, and what is allowed is what they can see. 1 is the strict rule for every number.
         confidence: of every bound, one-sided.
         tie_margin: answers whose margin is within this are near ties in the bound on old; 0 counts them in full.
-        enough_new: below this many new examples the finding says that its power is low.
+        enough_new: the same for calibration on new. Below it the finding of the gain says that its power is low, and a
+            first release is judged on both sides together.
         slice_examples: slices with fewer are not looked at.
         max_slice_loss: a slice refuses when it is shown, over all slices together (Holm), to have lost more than this.
         max_negative_flips: share of old examples that the champion had right and the challenger wrong.
         max_flips_of_errors: the same as a share of the champion's errors; the larger allowance of the two holds.
-        max_nll_rise, max_ece_rise: calibration may worsen by this before it counts, and then only beyond noise.
+        max_nll_rise, max_ece_rise: calibration may worsen by this before it counts, and then only beyond noise: the
+            bound of the rise must lie above 0, and with few examples above a part of the allowance.
         max_bytes_ratio, max_latency_ratio: challenger over champion, as served.
     """
 
-    max_old_loss: float = 0.01
-    confidence: float = 0.95
-    tie_margin: float = 0.25
-    enough_new: int = 300
-    slice_examples: int = 100
-    max_slice_loss: float = 0.02
-    max_negative_flips: float = 0.05
-    max_flips_of_errors: float = 0.5
-    max_nll_rise: float = 0.05
-    max_ece_rise: float = 0.03
-    max_bytes_ratio: float = 1.1
-    max_latency_ratio: float = 1.25
+    max_old_loss: Ratio = 0.01
+    enough_old: Count = 600
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    tie_margin: Share = 0.25
+    enough_new: Count = 300
+    slice_examples: Count = 100
+    max_slice_loss: Allowance = 0.02
+    max_negative_flips: Share = 0.05
+    max_flips_of_errors: Allowance = 0.5
+    max_nll_rise: Allowance = 0.05
+    max_ece_rise: Allowance = 0.03
+    max_bytes_ratio: Ratio = 1.1
+    max_latency_ratio: Ratio = 1.25
+
+    def old_allowance(self, number: int) -> float:
+        """What ``number`` old examples may be seen to lose.
+
+        >>> Gate().old_allowance(150), Gate().old_allowance(600), Gate(enough_old=1).old_allowance(150)
+        (0.02, 0.01, 0.01)
+        """
+        return self.max_old_loss * noise_of(number, self.enough_old)
+
+    def flips_allowance(self, number: int, wrong: float) -> float:
+        """The share of ``number`` old examples that may flip to wrong, of which the champion had the share ``wrong``.
+
+        Below ``enough_old`` it grows by what chance adds, so that a challenger whose true share is allowed is refused
+        no more often than with ``enough_old`` examples.
+
+        >>> [round(Gate().flips_allowance(number, 0.1), 3) for number in (40, 600, 6_000)]
+        [0.092, 0.05, 0.05]
+        """
+        share = min(1.0, max(self.max_negative_flips, self.max_flips_of_errors * wrong))
+        chance = NormalDist().inv_cdf(self.confidence) * math.sqrt(share * (1 - share))
+        return share + chance * max(0.0, 1 / math.sqrt(number) - 1 / math.sqrt(self.enough_old))
+
+
+def noise_of(number: int, enough: int) -> float:
+    """How much noisier a mean of ``number`` examples is than one of ``enough``; 1 where there are enough.
+
+    >>> noise_of(150, 600), noise_of(6_000, 600)
+    (2.0, 1.0)
+    """
+    return math.sqrt(max(1.0, enough / number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +122,12 @@ def primary_metric(cards: Mapping[str, Scorecard]) -> str:
     if len(names) != 1:
         raise UsageError("the scorecards cannot be compared", f"their primary metrics are {sorted(names)}")
     return names.pop()
+
+
+def together(cards: Mapping[str, Scorecard]) -> Scorecard:
+    """The outcomes of one model on several held-out sets as those on one; it has no metrics of its own."""
+    outcomes = tuple(outcome for card in cards.values() for outcome in card.outcomes)
+    return Scorecard(" and ".join(cards), len(outcomes), {}, {}, outcomes)
 
 
 def paired(challenger: Scorecard, champion: Scorecard) -> Pair:

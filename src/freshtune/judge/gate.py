@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from freshtune.errors import UsageError
-from freshtune.judge.case import Case, Gate, ReleaseFacts, paired, primary_metric
+from freshtune.judge.case import Case, Gate, ReleaseFacts, paired, primary_metric, together
 from freshtune.judge.metrics import METRICS
 from freshtune.judge.rules import RULES, change, points
 from freshtune.records import Finding, Scorecard, Verdict
@@ -37,7 +37,7 @@ def judge(
     pairs = {name: paired(card, champion[name]) for name, card in challenger.items()}
     case = Case(pairs, primary_metric(challenger), facts, settings)
     findings = [rule(case) for rule in RULES]
-    findings.append(labels or Finding("labels", True, {}, "The delta's labels were not tested."))
+    findings.append(labels or Finding("labels", True, {}, "The delta's labels were not tested.", examined=False))
     return Verdict(all(finding.passed for finding in findings), tuple(findings))
 
 
@@ -47,19 +47,23 @@ def judge_first(
     """Decide about a first release, which has no champion.
 
     It must not be below any baseline on any set, and must beat one of them beyond noise: a model that is level with
-    the majority class and with TF-IDF has learned nothing.
+    the majority class and with TF-IDF has learned nothing. Where a set holds fewer than ``settings.enough_new``
+    examples, all sets count as one: alone, it would say no by chance.
 
     Args:
         challenger: scorecards by held-out set.
         baselines: the same of each baseline, by its name.
     """
     metric = METRICS[primary_metric(challenger)]
+    few = any(card.examples < settings.enough_new for card in challenger.values())
+    ours = _one(challenger) if few else challenger
     findings: list[Finding] = []
     beaten = False
     for name, cards in baselines.items():
         numbers: dict[str, float] = {}
-        for held_out, card in challenger.items():
-            pair = paired(card, cards[held_out])
+        theirs = _one({held_out: cards[held_out] for held_out in challenger}) if few else cards
+        for held_out, card in ours.items():
+            pair = paired(card, theirs[held_out])
             numbers[held_out], bound = change(metric, pair, settings.confidence)
             beaten = beaten or bound > 0
         passed = bool(numbers) and all(gain >= 0 for gain in numbers.values())
@@ -68,3 +72,8 @@ def judge_first(
     words = "A baseline is beaten beyond noise." if beaten else "No baseline is beaten beyond noise."
     findings.append(Finding("beats a baseline", beaten, {}, words))
     return Verdict(all(finding.passed for finding in findings), tuple(findings))
+
+
+def _one(cards: Mapping[str, Scorecard]) -> dict[str, Scorecard]:
+    whole = together(cards)
+    return {whole.held_out: whole}

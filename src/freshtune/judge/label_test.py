@@ -1,21 +1,24 @@
 """Can the labels of a delta be trusted? Its held-out labels come from the same hands, so no scorecard can tell.
 
 Two witnesses that do not know each other speak about each label: the champion, trained on other data, and a small
-model fitted out of fold on the delta itself over frozen features. Where both are sure of the same class, a true label
-seldom contradicts them, even in a new domain in which the champion alone is weak: there the delta's own model
-disagrees with it, and the example is not counted. A flipped label contradicts both. So the share of contradictions
-among the surer half of what they agree on estimates the share of flips, over all classes and within each (flips of
-one class only). Source: confident learning, Northcutt et al., 2021, with the champion as the second witness.
+linear model of the delta itself over frozen features, asked about what it was not fitted to. Where both are sure of the
+same class, a true label seldom contradicts them, even in a new domain in which the champion alone is weak: there the
+delta's own model disagrees with it, and the example is not counted. A flipped label contradicts both. So the share of
+contradictions among the surer half of what they agree on estimates the share of flips, over all classes and within each
+(flips of one class only). Source: confident learning, Northcutt et al., 2021, with the champion as the second witness.
 
 Ordered scales are read as two classes, above and below the middle; labels at the middle are left out.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from freshtune.judge.left_out import left_out_probabilities
 from freshtune.judge.outcome_table import Floats
 from freshtune.model.answers import Answers
 from freshtune.model.heads import Head
@@ -38,18 +41,14 @@ class LabelTest:
         significance: chance at which the usual share would give so many, for all classes together (Bonferroni).
         surer_share: part of the agreed examples of a class that is looked at, surest first.
         least_labels: with fewer labels the test says that it cannot tell, and passes.
-        folds: of the out-of-fold model.
-        inverse_penalty: scikit-learn's ``C`` of that logistic regression, on features of unit variance over √width.
     """
 
-    usual_contradictions: float = 0.06
-    max_contradictions: float = 0.15
-    max_class_contradictions: float = 0.22
-    significance: float = 0.02
-    surer_share: float = 0.5
-    least_labels: int = 60
-    folds: int = 5
-    inverse_penalty: float = 30.0
+    usual_contradictions: Annotated[float, Field(gt=0, lt=1)] = 0.06
+    max_contradictions: Annotated[float, Field(ge=0, le=1)] = 0.12
+    max_class_contradictions: Annotated[float, Field(ge=0, le=1)] = 0.18
+    significance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    surer_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    least_labels: Annotated[int, Field(ge=20)] = 60
 
 
 def examine_labels(
@@ -81,8 +80,8 @@ def examine_labels(
         words = (
             f"{len(rows)} usable labels of {len(np.unique(side))} classes are too few to test; they are taken as given."
         )
-        return Finding(RULE, True, {"labels": float(len(rows))}, words)
-    own = witness if features is None else out_of_fold(features[rows], side, witness.shape[1], settings)
+        return Finding(RULE, True, {"labels": float(len(rows))}, words, examined=False)
+    own = witness if features is None else left_out_probabilities(features[rows], side, witness.shape[1])
     looked_at = _surer_agreements(witness, own, settings.surer_share)
     return _finding(side, witness.argmax(axis=1), looked_at, names, features is None, settings)
 
@@ -109,23 +108,6 @@ def _classes(
     return side, champion.probabilities[rows].astype(np.float64), names
 
 
-def out_of_fold(features: NDArray[np.float32], side: NDArray[np.int64], classes: int, settings: LabelTest) -> Floats:
-    """Probabilities of each label from a logistic regression that has not seen it, float64 ``[n, classes]``."""
-    from sklearn.linear_model import LogisticRegression
-
-    columns = features.astype(np.float64)
-    columns = (columns - columns.mean(axis=0)) / (columns.std(axis=0) + 1e-9) / np.sqrt(columns.shape[1])
-    fold = np.random.default_rng(0).permutation(len(side)) % settings.folds
-    told = np.zeros((len(side), classes))
-    for left_out in range(settings.folds):
-        seen = fold != left_out
-        if len(np.unique(side[seen])) < 2:
-            continue
-        model = LogisticRegression(C=settings.inverse_penalty, max_iter=500).fit(columns[seen], side[seen])
-        told[np.ix_(~seen, model.classes_)] = model.predict_proba(columns[~seen])
-    return told
-
-
 def _surer_agreements(witness: Floats, own: Floats, share: float) -> NDArray[np.int64]:
     """Rows on which both witnesses name the same class: of each class the surer share."""
     agreed = witness.argmax(axis=1) == own.argmax(axis=1)
@@ -139,9 +121,9 @@ def _surer_agreements(witness: Floats, own: Floats, share: float) -> NDArray[np.
 
 def _chance(number: int, contradictions: int, usual: float) -> float:
     """P(at least so many of ``number`` | each with the usual share), exact."""
-    from scipy.stats import binom
+    from scipy.special import bdtrc
 
-    return float(binom.sf(contradictions - 1, number, usual))
+    return float(bdtrc(contradictions - 1, number, usual)) if contradictions else 1.0
 
 
 def _finding(
@@ -165,7 +147,7 @@ def _finding(
         allowed = settings.max_contradictions if name == "all" else settings.max_class_contradictions
         if share > factor * allowed and beyond:
             suspicious.append(f"{bad} of {count} ({name})")
-    witnesses = "the champion" if alone else "the champion and the delta's own out-of-fold model"
+    witnesses = "the champion" if alone else "the champion and a model of the delta's other examples"
     words = (
         f"Where {witnesses} are surest, labels contradict them in {numbers['contradictions/all']:.1%} of {len(rows)}"
     )

@@ -1,4 +1,8 @@
-"""Which held-out examples judge a release: the latest ones as *new*, a fair sample of all before them as *old*."""
+"""Which held-out examples judge a release: the latest ones as *new*, a fair sample of all before them as *old*.
+
+The windows follow the size of the shop. Until *old* is full, *new* reaches back only as far as leaves two thirds of all
+that is held out to *old*: what was forgotten can be seen from the first update on, and *new* is short instead.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +19,7 @@ class WindowSizes:
     """How many examples each side holds.
 
     Attributes:
-        new: the latest held-out examples, across deltas, at least this many where there are.
+        new: the latest held-out examples, across deltas: all of the last delta, and reaching back up to this many.
         old: of what came before them at most this many, even over classes and categories.
     """
 
@@ -36,23 +40,31 @@ class Windows:
 
 
 def advance(windows: Windows, arrived: Sequence[Example], sizes: WindowSizes) -> Windows:
-    """The windows after a delta: what arrived is new; of what was new before, all but the latest becomes old.
+    """The windows after a delta: what arrived is new, with the latest of what was new before; all else is old.
 
-    The first delta of all is cut in two, its latest examples new, so that a first release is judged on both sides.
+    Where nothing else is known, as on the first delta of all, what arrived is itself cut in two, its latest examples
+    new, so that a release is judged on both sides.
 
     Args:
         windows: before.
         arrived: the delta's held-out side in log order; one that is known already (a corrected label) counts as new.
         sizes: of both sides.
     """
-    if windows == Windows() and len(arrived) > sizes.new:
-        windows, arrived = Windows(new=tuple(map(standing, arrived[: -sizes.new]))), arrived[-sizes.new :]
     fresh = tuple(map(standing, arrived))
     again = {row.id for row in fresh}
-    before = [row for row in windows.new if row.id not in again]
-    passed = max(0, len(before) + min(0, len(fresh) - sizes.new))
-    old = stratified([*before[:passed], *(row for row in windows.old if row.id not in again)], sizes.old)
-    return Windows((*before[passed:], *fresh), old)
+    latest = [row for row in windows.new if row.id not in again]
+    older = [row for row in windows.old if row.id not in again]
+    reach = _reach(len(fresh) + len(latest) + len(older), sizes)
+    if not latest and not older:
+        latest, fresh = list(fresh), ()
+    passed = len(latest) - min(len(latest), max(0, reach - len(fresh)))
+    return Windows((*latest[passed:], *fresh), stratified([*latest[:passed], *older], sizes.old))
+
+
+def _reach(known: int, sizes: WindowSizes) -> int:
+    """How many examples *new* reaches back to: a third of what is known, more where *old* is full without them."""
+    third = max(1, known // 3)
+    return min(sizes.new, max(third, known - sizes.old))
 
 
 def held_out_sets(windows: Windows, examples: Mapping[str, Example]) -> dict[str, list[Example]]:
