@@ -11,8 +11,8 @@ import pytest
 
 from freshtune.errors import IntegrityError, NotFound, UsageError
 from freshtune.records import LogRange
+from freshtune.ship.consumption import Consumed
 from freshtune.ship.registry import Conflict, Refused, Registry
-from freshtune.ship.release_rows import Consumed
 from freshtune.ship.update_lock import Locked
 from tests.ship.drafts import draft, files, open_registry
 

@@ -20,7 +20,10 @@ TASK = "sentiment"
 
 
 class RegistryStates(RuleBasedStateMachine):
-    """The registry beside a model of it: a stack of live releases, and who was refused, rolled back, brought back."""
+    """The registry beside a model of it: a stack of live releases, and who was refused, rolled back, brought back.
+
+    Log ranges are sets of positions in the model.
+    """
 
     @initialize()
     def start(self) -> None:
@@ -29,7 +32,8 @@ class RegistryStates(RuleBasedStateMachine):
         self.stack: list[str] = []
         self.ranges: dict[str, LogRange] = {}
         self.parents: dict[str, str | None] = {}
-        self.quarantined: set[str] = set()
+        self.outcomes: dict[str, str] = {}
+        self.included: dict[str, int] = {}
         self.refused: set[str] = set()
         self.head = self.steps = self.watermark = 0
 
@@ -45,16 +49,23 @@ class RegistryStates(RuleBasedStateMachine):
         return list(self.ranges)[number % len(self.ranges)] if self.ranges else None
 
     @rule(events=st.integers(1, 50), good=st.booleans())
-    def record(self, events: int, good: bool) -> None:
+    def update(self, events: int, good: bool) -> None:
         self.head += events
-        part = self.registry.pending(TASK, self.head)[0]
+        self.record(self.registry.pending(TASK, self.head)[0], good)
+
+    @rule(events=st.integers(1, 50), good=st.booleans())
+    def train(self, events: int, good: bool) -> None:
+        self.head += events
+        self.record(LogRange(0, self.head), good)
+
+    def record(self, part: LogRange, good: bool) -> None:
         name = f"r{len(self.ranges)}"
         made = draft(self.live, part.since, part.upto, good, accuracy=len(self.ranges) / 1000)
         release = self.registry.record(made, files(self.folder, name))
         self.ranges[release.id], self.parents[release.id] = part, self.live
+        self.outcomes[release.id] = "recorded" if good else "refused"
         if not good:
             self.refused.add(release.id)
-            self.quarantined.add(release.id)
 
     @rule(number=st.integers(0, 1000), force=st.booleans())
     def promote(self, number: int, force: bool) -> None:
@@ -69,7 +80,8 @@ class RegistryStates(RuleBasedStateMachine):
                 self.registry.promote(release, self.live, "test")
         else:
             self.registry.promote(release, self.live, "test", "why", force)
-            self.quarantined.discard(release)
+            self.outcomes[release] = "promoted"
+            self.included.pop(release, None)
             if release != self.live:
                 self.stack.append(release)
                 self.steps += 1
@@ -91,18 +103,19 @@ class RegistryStates(RuleBasedStateMachine):
         assert live is not None
         self.registry.rollback(TASK, live, "test")
         self.stack.pop()
-        self.quarantined.add(live)
-        self.quarantined.discard(self.stack[-1])
+        self.outcomes |= {live: "rolled_back", self.stack[-1]: "promoted"}
+        self.included.pop(live, None)
+        self.included.pop(self.stack[-1], None)
         self.steps += 1
 
     @rule(number=st.integers(0, 1000))
     def include(self, number: int) -> None:
-        out = sorted(self.quarantined - self.lineage())
+        out = [part for part in self.registry.consumed(TASK) if part.outcome != "promoted"]
         if out:
-            wanted = self.ranges[out[number % len(out)]]
+            wanted = out[number % len(out)].range
             for part in self.registry.include(TASK, wanted):
                 assert wanted.since <= part.range.since <= part.range.upto <= wanted.upto
-                self.quarantined.remove(part.release)
+                self.included[part.release] = len(self.ranges)
 
     @rule(keep=st.integers(0, 3))
     def prune(self, keep: int) -> None:
@@ -113,12 +126,27 @@ class RegistryStates(RuleBasedStateMachine):
         self.registry.close()
         self.registry = open_registry(self.folder)
 
-    def lineage(self) -> set[str]:
-        found, step = set(), self.live
+    def lineage(self, release: str | None = None) -> set[str]:
+        """A release and its ancestors; the live one's."""
+        found, step = set(), release or self.live
         while step is not None:
             found.add(step)
             step = self.parents[step]
         return found
+
+    def bad(self, release: str) -> set[int]:
+        """What a release quarantines: a refused training nothing, one rolled back what no ancestor had learned."""
+        training, positions = self.ranges[release].since == 0, set(span(self.ranges[release]))
+        if self.outcomes[release] == "rolled_back":
+            ancestors = self.lineage(release) - {release} if training else set()
+            return positions - {position for each in ancestors for position in span(self.ranges[each])}
+        return positions if self.outcomes[release] == "refused" and not training else set()
+
+    def learned(self, release: str) -> set[int]:
+        """What it learned: not what was in quarantine then, and has been brought back since."""
+        number = list(self.ranges).index(release) + 1
+        passed_over = {place for each, since in self.included.items() if since >= number for place in self.bad(each)}
+        return set(span(self.ranges[release])) - passed_over
 
     @invariant()
     def one_live_release_and_it_is_promoted(self) -> None:
@@ -142,11 +170,15 @@ class RegistryStates(RuleBasedStateMachine):
 
     @invariant()
     def what_is_consumed_is_learned_or_quarantined(self) -> None:
-        consumed = {part.release: part.outcome for part in self.registry.consumed(TASK)}
-        assert {release for release, outcome in consumed.items() if outcome == "promoted"} == self.lineage()
-        assert set(consumed) - self.lineage() == self.quarantined - self.lineage()
+        consumed: dict[str, set[int]] = {}
+        for part in self.registry.consumed(TASK):
+            assert (part.outcome == "promoted") == (part.release in self.lineage())
+            consumed.setdefault(part.release, set()).update(span(part.range))
+        expected = {release: self.learned(release) for release in self.lineage()}
+        expected |= {each: self.bad(each) for each in self.ranges if each not in expected and each not in self.included}
+        assert consumed == {release: positions for release, positions in expected.items() if positions}
         gaps = self.registry.pending(TASK, self.head)
-        covered = {position for release in consumed for position in span(self.ranges[release])}
+        covered = {position for positions in consumed.values() for position in positions}
         assert {position for gap in gaps for position in span(gap)} == set(range(1, self.head + 1)) - covered
 
     @invariant()

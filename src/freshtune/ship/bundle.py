@@ -41,6 +41,11 @@ class ModelFacts:
     cut: int
     architecture: Mapping[str, Json]
 
+    @property
+    def layers(self) -> int:
+        """Of the whole model."""
+        return int(str(self.architecture["layers"]))
+
     @staticmethod
     def read(described: Mapping[str, Json]) -> "ModelFacts":
         """Out of ``model.json``."""

@@ -1,11 +1,18 @@
-"""What is different between two releases of a task: files, scores, and whose answers flipped."""
+"""What is different between two releases of a task: files, and scores and answers on the examples both were judged on.
 
-from collections.abc import Mapping
+Each release is judged on the held-out examples of its own time, so its scores as they stand cannot be held against
+another's: the stored outcomes of the common examples are scored again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from freshtune.errors import UsageError
-from freshtune.records import Release, Scorecard
+from freshtune.records import Outcome, Release, Scorecard
 from freshtune.ship.registry_reader import RegistryReader
+
+Measure = Callable[[str, Sequence[Outcome]], float]
+"""The value of a metric, by its name, on outcomes of one model; NaN where it is not defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +27,29 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class ScoreChange:
-    """One metric on one held-out set, each release on the examples of its own time."""
+    """One metric of both releases on the same examples; NaN where it is not defined."""
 
-    held_out: str
     metric: str
     before: float
     after: float
 
 
 @dataclass(frozen=True, slots=True)
-class Flips:
-    """Answers on the examples that both were judged on: wrong before and right now, and the reverse."""
+class HeldOutChange:
+    """What two releases say about one held-out set.
+
+    Attributes:
+        held_out: the set, of the newer release (of the child, where the older one was tuned from the newer).
+        examples: how many that release was judged on.
+        common: how many of them the other was judged on too, under the same label; 0 leaves nothing to compare.
+        scores: on the common examples; none where there is no such example.
+        gained, lost: answers that were wrong before and are right now, and the reverse.
+    """
 
     held_out: str
     examples: int
+    common: int
+    scores: tuple[ScoreChange, ...]
     gained: int
     lost: int
 
@@ -53,11 +69,10 @@ class ReleaseDiff:
     same_trunk: bool
     files: tuple[FileChange, ...]
     download: int
-    scores: tuple[ScoreChange, ...]
-    flips: tuple[Flips, ...]
+    held_out: tuple[HeldOutChange, ...]
 
 
-def diff(registry: RegistryReader, older: str, newer: str) -> ReleaseDiff:
+def diff(registry: RegistryReader, older: str, newer: str, measure: Measure) -> ReleaseDiff:
     """Compare two releases.
 
     Raises:
@@ -73,33 +88,41 @@ def diff(registry: RegistryReader, older: str, newer: str) -> ReleaseDiff:
         for name in sorted({**before.artefacts, **after.artefacts})
         if before.artefacts.get(name) != after.artefacts.get(name)
     )
-    shared = [name for name in after.scorecards if name in before.scorecards and "/" not in name]
     return ReleaseDiff(
         before.id,
         after.id,
         before.trunk == after.trunk,
         files,
         sum(change.size for change in files if change.after not in set(before.artefacts.values())),
-        tuple(change for name in shared for change in _scores(name, before, after)),
-        tuple(_flips(name, before.scorecards[name], after.scorecards[name]) for name in shared),
+        _held_out(before, after, measure),
     )
 
 
-def _scores(name: str, before: Release, after: Release) -> list[ScoreChange]:
-    old, new = before.scorecards[name].metrics, after.scorecards[name].metrics
-    return [ScoreChange(name, metric, old[metric].value, new[metric].value) for metric in new if metric in old]
+def _held_out(before: Release, after: Release, measure: Measure) -> tuple[HeldOutChange, ...]:
+    if before.parent == after.id:  # only the child's scorecards hold both on the same examples
+        return tuple(map(_reversed, _held_out(after, before, measure)))
+    known = _answers(before, after)
+    return tuple(_change(card, known, measure) for name, card in after.scorecards.items() if "/" not in name)
 
 
-def _flips(name: str, before: Scorecard, after: Scorecard) -> Flips:
-    old, new = _right(before), _right(after)
-    both = old.keys() & new.keys()
-    return Flips(
-        name,
-        len(both),
-        sum(new[example] and not old[example] for example in both),
-        sum(old[example] and not new[example] for example in both),
+def _answers(release: Release, later: Release) -> Mapping[str, Outcome]:
+    """All that a release is known to have answered, by example; what a child of it was held against comes last."""
+    cards = [card for name, card in release.scorecards.items() if "/" not in name]
+    if later.parent == release.id:
+        cards += [card for name, card in later.scorecards.items() if name.startswith("champion/")]
+    return {outcome.id: outcome for card in cards for outcome in card.outcomes}
+
+
+def _change(card: Scorecard, known: Mapping[str, Outcome], measure: Measure) -> HeldOutChange:
+    new = [each for each in card.outcomes if each.id in known and known[each.id].target == each.target]
+    old = [known[each.id] for each in new]
+    right = [(was.prediction == was.target, now.prediction == now.target) for was, now in zip(old, new, strict=True)]
+    scores = tuple(ScoreChange(metric, measure(metric, old), measure(metric, new)) for metric in card.metrics if new)
+    return HeldOutChange(
+        card.held_out, card.examples, len(new), scores, right.count((False, True)), right.count((True, False))
     )
 
 
-def _right(card: Scorecard) -> Mapping[str, bool]:
-    return {outcome.id: outcome.prediction == outcome.target for outcome in card.outcomes}
+def _reversed(change: HeldOutChange) -> HeldOutChange:
+    scores = tuple(ScoreChange(each.metric, each.after, each.before) for each in change.scores)
+    return HeldOutChange(change.held_out, change.examples, change.common, scores, change.lost, change.gained)

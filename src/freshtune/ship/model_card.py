@@ -196,7 +196,8 @@ def _gate(release: Release) -> str:
     decision = "promoted" if release.verdict.promote else "refused"
     lines = ["## What the gate said", "", f"The gate **{decision}** it:", ""]
     for finding in release.verdict.findings:
-        lines.append(f"- {'passed' if finding.passed else 'failed'} – {finding.rule}: {finding.words}")
+        said = "failed" if not finding.passed else "passed" if finding.examined else "not looked at"
+        lines.append(f"- {said} – {finding.rule}: {finding.words}")
     if release.forced_by:
         lines += ["", f"A person overruled the gate. The reason given: {release.forced_why}"]
     return "\n".join(lines)

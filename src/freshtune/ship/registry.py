@@ -15,9 +15,10 @@ from freshtune.errors import FreshtuneError, NotFound, UsageError
 from freshtune.faults import fault_point
 from freshtune.records import LogRange, Release
 from freshtune.ship import release_queries as queries
+from freshtune.ship.consumption import Consumed
 from freshtune.ship.registry_reader import RegistryReader
 from freshtune.ship.release_files import restore, store_release
-from freshtune.ship.release_rows import Consumed, Promotion, ReleaseDraft, ReleaseSummary, facts_of
+from freshtune.ship.release_rows import Promotion, ReleaseDraft, ReleaseSummary, facts_of
 from freshtune.ship.update_lock import update_lock
 
 

@@ -9,9 +9,10 @@ from freshtune.errors import NotFound
 from freshtune.records import LogRange, Release
 from freshtune.ship import release_queries as queries
 from freshtune.ship.artefacts import ArtefactStore
+from freshtune.ship.consumption import Consumed, unconsumed
 from freshtune.ship.registry_schema import open_registry_db
 from freshtune.ship.release_files import read_release
-from freshtune.ship.release_rows import Consumed, Promotion, ReleaseSummary, release_summary, unconsumed
+from freshtune.ship.release_rows import Promotion, ReleaseSummary, release_summary
 
 
 class RegistryReader:
@@ -84,10 +85,14 @@ class RegistryReader:
             rows = queries.latest_summaries(self._db, task, limit)
         return tuple(map(release_summary, rows))
 
-    def history(self, task: str) -> tuple[Promotion, ...]:
-        """All promotions and rollbacks of a task, oldest first."""
+    def history(self, task: str, release: str | None = None) -> tuple[Promotion, ...]:
+        """All promotions and rollbacks of a task, oldest first; of one release, those in which it came or went.
+
+        Args:
+            release: its whole id.
+        """
         with self._mutex:
-            return queries.history(self._db, task)
+            return queries.history(self._db, task, release)
 
     def consumed(self, task: str) -> tuple[Consumed, ...]:
         """The log ranges that the task is done with: learned by the live release and its ancestors, or quarantined."""

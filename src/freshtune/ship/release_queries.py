@@ -8,10 +8,16 @@ from typing import Any
 import apsw
 
 from freshtune.records import LogRange
-from freshtune.ship.release_rows import SUMMARY_COLUMNS, Consumed, Promotion, ReleaseDraft, ReleaseRow, StoredRelease
+from freshtune.ship.consumption import Consumed, Learner, consumption
+from freshtune.ship.release_rows import SUMMARY_COLUMNS, Promotion, ReleaseDraft, ReleaseRow, StoredRelease
 
 _FILES = "FROM files f JOIN releases r ON r.id = f.release"
-_SUMMARIES = f"SELECT {SUMMARY_COLUMNS} FROM releases r LEFT JOIN live l ON l.task = r.task"  # noqa: S608 (a constant)
+_SUMMARIES = f"""
+    SELECT {SUMMARY_COLUMNS} FROM releases r LEFT JOIN live l ON l.task = r.task
+    LEFT JOIN promotions b ON b.seq = CASE r.outcome WHEN 'rolled_back' THEN (
+        SELECT max(seq) FROM promotions WHERE task = r.task AND action = 'rollback' AND replaced = r.id
+    ) END
+"""  # noqa: S608 (a constant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ def insert_release(db: apsw.Connection, draft: ReleaseDraft, stored: StoredRelea
             id, task, parent, trunk, vector_space, since, upto, recipe, created, promote, outcome, facts
         )
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (id) DO UPDATE SET pruned = 0, included = included AND outcome <> 'refused'
+        ON CONFLICT (id) DO UPDATE SET pruned = 0, included = CASE outcome WHEN 'refused' THEN 0 ELSE included END
         """,
         (
             stored.id,
@@ -153,11 +159,14 @@ def insert_promotion(db: apsw.Connection, step: Promotion, below: int | None) ->
     )
 
 
-def history(db: apsw.Connection, task: str) -> tuple[Promotion, ...]:
-    """Oldest first."""
+def history(db: apsw.Connection, task: str, release: str | None = None) -> tuple[Promotion, ...]:
+    """Oldest first; of one release, the steps in which it came or went."""
     rows = db.execute(
-        "SELECT task, action, release, replaced, time, by, why, forced FROM promotions WHERE task = ? ORDER BY seq",
-        (task,),
+        """
+        SELECT task, action, release, replaced, time, by, why, forced FROM promotions
+        WHERE task = ?1 AND (?2 IS NULL OR release = ?2 OR replaced = ?2) ORDER BY seq
+        """,
+        (task, release),
     )
     return tuple(
         Promotion(row_task, action, release, replaced, datetime.fromisoformat(time), by, why, bool(forced))
@@ -176,8 +185,8 @@ def mark_rolled_back(db: apsw.Connection, release: str) -> None:
 
 
 def mark_included(db: apsw.Connection, release: str) -> None:
-    """Its range is out of quarantine."""
-    db.execute("UPDATE releases SET included = 1 WHERE id = ?", (release,))
+    """Its range is out of quarantine, for releases that are recorded from now on."""
+    db.execute("UPDATE releases SET included = (SELECT max(seq) FROM releases) WHERE id = ?", (release,))
 
 
 def mark_forced(db: apsw.Connection, release: str, by: str, why: str) -> None:
@@ -192,22 +201,13 @@ def gate_promotes(db: apsw.Connection, release: str) -> bool:
 
 def consumed(db: apsw.Connection, task: str) -> tuple[Consumed, ...]:
     """Learned by the live release and its ancestors; and quarantined, unless brought back. In log order."""
-    rows = db.execute(
-        """
-        WITH RECURSIVE lineage (id) AS (
-            SELECT release FROM live WHERE task = ?1
-            UNION
-            SELECT r.parent FROM releases r JOIN lineage USING (id) WHERE r.parent IS NOT NULL
-        )
-        SELECT since, upto, 'promoted', id FROM releases WHERE id IN lineage
-        UNION ALL
-        SELECT since, upto, outcome, id FROM releases
-        WHERE task = ?1 AND outcome IN ('refused', 'rolled_back') AND included = 0 AND id NOT IN lineage
-        ORDER BY since, upto, id
-        """,
-        (task,),
-    )
-    return tuple(Consumed(LogRange(since, upto), outcome, release) for since, upto, outcome, release in rows)
+    query = "SELECT seq, id, parent, since, upto, outcome, included FROM releases WHERE task = ? ORDER BY seq"
+    learners = [
+        Learner(number, release, parent, LogRange(since, upto), outcome, included)
+        for number, release, parent, since, upto, outcome, included in db.execute(query, (task,))
+    ]
+    standing = live(db, task)
+    return consumption(learners, None if standing is None else standing.release)
 
 
 def watermark(db: apsw.Connection, task: str) -> int:

@@ -21,7 +21,6 @@ DATA_SUFFIXES = (".json", ".jsonl", ".md", ".onnx", ".safetensors", ".txt")
 """A release is data, never code: no other kind of file enters it."""
 
 FileOutcome = Literal["recorded", "refused", "promoted", "rolled_back"]
-ConsumedOutcome = Literal["promoted", "refused", "rolled_back"]
 
 
 def _now() -> datetime:
@@ -50,6 +49,8 @@ class ReleaseSummary(NamedTuple):
         outcome: recorded (good, not promoted yet), refused, promoted (live now or once), rolled_back.
         live: whether it answers now.
         pruned: its model files are gone; only its story is kept.
+        forced_by, forced_why: who overruled the gate to promote it; None where nobody did.
+        rolled_back_by, rolled_back_why: who went back from it, the last time; None unless it stands rolled back.
         facts: JSON, read when one of the properties is asked for: lists of thousands stay quick.
     """
 
@@ -63,6 +64,9 @@ class ReleaseSummary(NamedTuple):
     live: bool
     pruned: bool
     forced_by: str | None
+    forced_why: str | None
+    rolled_back_by: str | None
+    rolled_back_why: str | None
     facts: str
 
     @property
@@ -80,14 +84,6 @@ class ReleaseSummary(NamedTuple):
     def reasons(self) -> tuple[str, ...]:
         """Why the gate refused it, in words."""
         return tuple(orjson.loads(self.facts)["reasons"])
-
-
-class Consumed(NamedTuple):
-    """A log range that needs no learning again, why, and by which release."""
-
-    range: LogRange
-    outcome: ConsumedOutcome
-    release: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +201,15 @@ def facts_of(draft: ReleaseDraft, size: int) -> str:
 
 SUMMARY_COLUMNS = """
     r.id, r.task, r.parent, r.trunk, r.since, r.upto, r.created, r.outcome, r.id IS l.release, r.pruned, r.forced_by,
-    r.facts
+    r.forced_why, b.by, b.why, r.facts
 """
-"""What ``release_summary`` reads, of ``releases r LEFT JOIN live l``."""
+"""What ``release_summary`` reads, of ``releases r LEFT JOIN live l`` and the rollback ``promotions b``."""
 
 
 def release_summary(row: tuple[Any, ...]) -> ReleaseSummary:
     """A row of SUMMARY_COLUMNS as a value."""
-    identity, task, parent, trunk, since, upto, created, outcome, live, pruned, forced_by, facts = row
+    identity, task, parent, trunk, since, upto, created, outcome, live, pruned, *told, facts = row
+    forced_by, forced_why, rolled_back_by, rolled_back_why = told
     return ReleaseSummary(
         identity,
         task,
@@ -224,22 +221,8 @@ def release_summary(row: tuple[Any, ...]) -> ReleaseSummary:
         bool(live),
         bool(pruned),
         forced_by,
+        forced_why,
+        rolled_back_by,
+        rolled_back_why,
         facts,
     )
-
-
-def unconsumed(consumed: Iterable[Consumed], head: int) -> tuple[LogRange, ...]:
-    """The log ranges up to ``head`` that no consumed range covers, in log order.
-
-    >>> unconsumed([Consumed(LogRange(10, 20), "promoted", "a")], 30)
-    (LogRange(since=0, upto=10), LogRange(since=20, upto=30))
-    """
-    gaps, reached = [], 0
-    parts = [part.range for part in consumed if part.range.since < head]
-    for part in sorted(parts, key=lambda part: part.since):
-        if part.since > reached:
-            gaps.append(LogRange(reached, part.since))
-        reached = max(reached, part.upto)
-    if reached < head:
-        gaps.append(LogRange(reached, head))
-    return tuple(gaps)
