@@ -22,8 +22,17 @@ _NO_KEY = Refusal(
     401,
     "no_key",
     "A valid API key is needed.",
-    "Send it as `Authorization: Bearer KEY`; `freshtune keys create` makes one.",
+    "The request shows none, one that this service does not know, or one that was revoked.",
+    "Make one with `freshtune keys create NAME --scope predict` and send it as `Authorization: Bearer KEY`.",
     {"WWW-Authenticate": 'Bearer realm="freshtune", Basic realm="freshtune"'},
+)
+
+_FOREIGN = Refusal(
+    403,
+    "foreign",
+    "Without keys only this machine is answered.",
+    "The request names another host, or a page of another site sent it.",
+    "Call 127.0.0.1 from this machine itself, or serve with keys: `freshtune serve` without --no-auth.",
 )
 
 
@@ -90,7 +99,7 @@ class SameHostOnly:
             origin = headers.get(b"origin", f"http://{host}")
             foreign = headers.get(b"sec-fetch-site") in ("cross-site", "same-site")
             if foreign or not is_loopback(_name(f"//{host}")) or urlsplit(origin).netloc != host:
-                raise Refusal(403, "foreign", "Without keys only this machine is answered.")
+                raise _FOREIGN
         await self._app(scope, receive, send)
 
 

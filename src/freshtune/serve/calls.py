@@ -4,10 +4,11 @@ from typing import TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from freshtune.model.predictor import Input
 from freshtune.serve.limits import Limits
-from freshtune.serve.refusals import Refusal
+from freshtune.serve.refusals import DOCUMENTED, Refusal
 
 
 class Call(BaseModel):
@@ -77,13 +78,19 @@ def read_call(shape: type[ACall], body: bytes) -> ACall:
     try:
         return shape.model_validate(orjson.loads(body or b"{}"))
     except orjson.JSONDecodeError:
-        raise Refusal(400, "broken_json", "The body is not valid JSON in UTF-8.") from None
+        words = "It is not valid JSON in UTF-8, or nested over 1,024 deep."
+        raise Refusal(400, "broken_json", "The body cannot be read.", words, DOCUMENTED) from None
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-        told = "; ".join(
-            f"{'.'.join(str(part)[:40] for part in each['loc'][:4])}: {each['msg'][:120]}" for each in found[:3]
-        )
-        raise Refusal(422, "wrong_shape", told, "See /docs for what is expected.") from None
+        told = "; ".join(map(_in_words, found[:3]))
+        raise Refusal(
+            422, "wrong_shape", "The body has another shape than this path takes.", f"{told}.", DOCUMENTED
+        ) from None
+
+
+def _in_words(found: ErrorDetails) -> str:
+    at = ".".join(str(part)[:40] for part in found["loc"][:4]) or "the body"
+    return f"{at}: {'Input should be an object' if found['type'] == 'model_type' else found['msg'][:120]}"
 
 
 def to_inputs(sent: list[str | PredictInput], limits: Limits) -> list[Input]:
@@ -94,7 +101,14 @@ def to_inputs(sent: list[str | PredictInput], limits: Limits) -> list[Input]:
     """
     inputs = [Input(each) if isinstance(each, str) else Input(each.text, each.pair) for each in sent]
     if len(inputs) > limits.texts:
-        raise Refusal(413, "too_many", f"A call has {limits.texts:,} texts at most.", "Send several calls.")
+        raise too_many(limits)
     if any(len(each.text) > limits.characters or len(each.pair or "") > limits.characters for each in inputs):
-        raise Refusal(413, "too_long", f"A text has {limits.characters:,} characters at most.", "Shorten it.")
+        words = f"A text has {limits.characters:,} characters at most."
+        raise Refusal(413, "too_long", "A text is too long.", words, "Shorten it.")
     return inputs
+
+
+def too_many(limits: Limits) -> Refusal:
+    """More texts than a call may have."""
+    words = f"A call has {limits.texts:,} texts at most, counted for each task."
+    return Refusal(413, "too_many", "These are too many texts.", words, "Send several calls.")

@@ -3,6 +3,7 @@
 import secrets
 import time
 from dataclasses import dataclass, field
+from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
@@ -20,6 +21,10 @@ _SECURITY = (
 )
 
 
+_SERVER, _NUMBERS = secrets.token_hex(4), count()
+"""A request's id is this process's and a number: unique, and no call to the kernel."""
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request, filled in on its way to the route.
@@ -30,7 +35,7 @@ class Exchange:
         key: who calls; None while unknown or when authentication is off.
     """
 
-    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    id: str = field(default_factory=lambda: f"{_SERVER}{next(_NUMBERS):08x}")
     route: str = "none"
     key: Key | None = None
     status: int = 0
@@ -70,8 +75,7 @@ class Outermost:
             self._log.exception("request failed", request=exchange.id, route=exchange.route)
             if exchange.status:
                 raise
-            unforeseen = Refusal(500, "internal", f"Something went wrong here; the log knows it as {exchange.id}.")
-            await refused(unforeseen, scope["path"])(scope, receive, send_guarded)
+            await refused(_unforeseen(exchange.id), scope["path"])(scope, receive, send_guarded)
         finally:
             self._told(exchange, scope["method"], time.perf_counter() - start)
 
@@ -86,3 +90,13 @@ class Outermost:
                 status=exchange.status,
                 key=exchange.key.id if exchange.key else None,
             )
+
+
+def _unforeseen(request: str) -> Refusal:
+    return Refusal(
+        500,
+        "internal",
+        "Something went wrong here.",
+        f"The service's log has the cause, under request {request}.",
+        "Try again; if it stays so, give that number to whoever runs the service.",
+    )

@@ -2,12 +2,25 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from freshtune.serve.refusals import Refusal
 
 if TYPE_CHECKING:  # the settings read this module, and need no web framework
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_PACKED = Refusal(
+    415,
+    "encoding",
+    "The body cannot be read.",
+    "It is packed, and bodies are read as they are.",
+    "Send it without Content-Encoding.",
+)
+_CUT_OFF = Refusal(
+    400, "disconnected", "The body cannot be read.", "It did not come to its end.", "Send the whole of it again."
+)
 
 
 @dataclass(frozen=True)
@@ -22,11 +35,11 @@ class Limits:
         event_calls: calls to ``/v1/events`` that wait for the log's one writer; beyond it the answer is 503.
     """
 
-    body_bytes: int = 8_000_000
-    body_seconds: float = 20.0
-    texts: int = 256
-    characters: int = 20_000
-    event_calls: int = 16
+    body_bytes: Annotated[int, Field(ge=1)] = 8_000_000
+    body_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 20.0
+    texts: Annotated[int, Field(ge=1)] = 256
+    characters: Annotated[int, Field(ge=1)] = 20_000
+    event_calls: Annotated[int, Field(ge=1)] = 16
 
 
 class BodyLimits:
@@ -41,7 +54,7 @@ class BodyLimits:
             return
         headers = dict(scope["headers"])
         if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            raise Refusal(415, "encoding", "Bodies are read as they are.", "Send it without Content-Encoding.")
+            raise _PACKED
         if b"content-length" not in headers and b"transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
@@ -50,7 +63,9 @@ class BodyLimits:
 
     async def _read(self, declared: bytes | None, receive: "Receive") -> bytes:
         limit = self._limits.body_bytes
-        too_long = Refusal(413, "too_long", f"A body has {limit:,} bytes at most.", "Send it in parts.")
+        too_long = Refusal(
+            413, "too_long", "The body is too long.", f"A body has {limit:,} bytes at most.", "Send it in parts."
+        )
         if declared is not None and (not declared.isdigit() or len(declared) > 18 or int(declared) > limit):
             raise too_long
         chunks, size = [], 0
@@ -59,7 +74,7 @@ class BodyLimits:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
-                        raise Refusal(400, "disconnected", "The body did not come to its end.")
+                        raise _CUT_OFF
                     chunks.append(message.get("body", b""))
                     size += len(chunks[-1])
                     if size > limit:
@@ -67,7 +82,8 @@ class BodyLimits:
                     if not message.get("more_body", False):
                         return b"".join(chunks)
         except TimeoutError:
-            raise Refusal(408, "too_slow", f"The body took over {self._limits.body_seconds:g} s.") from None
+            words = f"It took over {self._limits.body_seconds:g} s."
+            raise Refusal(408, "too_slow", "The body came too slowly.", words, "Send it in smaller parts.") from None
 
 
 def _replayed(body: bytes, receive: "Receive") -> "Receive":

@@ -1,11 +1,28 @@
 """What Prometheus is told. One registry a server, so that several can live in one process."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
 _SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMeters:
+    """What one task's queue tells; from any thread."""
+
+    batch: Histogram
+    queue: Gauge
+
+    def ran(self, texts: int) -> None:
+        """A model call was made."""
+        self.batch.observe(texts)
+
+    def queued(self, texts: int) -> None:
+        """So many texts wait."""
+        self.queue.set(texts)
 
 
 class Meters:
@@ -42,20 +59,22 @@ class Meters:
         self._dead = Counter(
             "freshtune_dead_letters", "Event records refused, by reason.", ["reason"], registry=registry
         )
+        # Looking a label up costs more than counting does.
+        self._of_routes: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered; ``route`` is a path template, so that the number of series is bounded."""
         known = method if method in ("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS") else "other"
-        self._requests.labels(route, known, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        found = self._of_routes.get((route, known, status))
+        if found is None:
+            found = self._requests.labels(route, known, str(status)), self._seconds.labels(route)
+            self._of_routes[route, known, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
-    def ran(self, task: str, texts: int) -> None:
-        """A model call was made."""
-        self._batch.labels(task).observe(texts)
-
-    def queued(self, task: str, texts: int) -> None:
-        """So many texts wait."""
-        self._queue.labels(task).set(texts)
+    def of(self, task: str) -> "TaskMeters":
+        """The meters of one task's queue."""
+        return TaskMeters(self._batch.labels(task), self._queue.labels(task))
 
     def swapped(self, task: str, release: str, seconds: float) -> None:
         """A release took over after loading for so long."""

@@ -9,22 +9,30 @@ if TYPE_CHECKING:  # the settings read this module, and need no web framework
     from starlette.responses import Response
 
 
+AGAIN = {"Retry-After": "1"}
+"""Header of a refusal that is over soon."""
+
+DOCUMENTED = "GET /docs, which needs a key with the scope read, describes it."
+"""Where a caller reads what is expected."""
+
+
 class Refusal(Exception):  # noqa: N818 - an answer, not an error
     """An answer other than the one that was asked for, on purpose.
 
     Args:
         status: HTTP status.
         reason: a stable word for programs.
-        detail: what is wrong, for people; never quotes the request.
+        what: what could not be done, for people; never quotes the request.
+        why: the cause.
         mend: what the caller can do.
         headers: extra reply headers.
     """
 
     def __init__(
-        self, status: int, reason: str, detail: str, mend: str = "", headers: Mapping[str, str] | None = None
+        self, status: int, reason: str, what: str, why: str, mend: str, headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(detail)
-        self.status, self.reason, self.detail, self.mend = status, reason, detail, mend
+        super().__init__(f"{what} {why}")
+        self.status, self.reason, self.what, self.why, self.mend = status, reason, what, why, mend
         self.headers = dict(headers or {})
 
 
@@ -38,9 +46,7 @@ def json_reply(content: object, status: int = 200, headers: Mapping[str, str] | 
 def refused(refusal: Refusal, path: str) -> "Response":
     """The reply of a refusal; Open Inference paths have that protocol's shape, a bare string."""
     if path.startswith("/v2"):
-        words = " ".join(part for part in (refusal.detail, refusal.mend) if part)
+        words = f"{refusal.what} {refusal.why} {refusal.mend}"
         return json_reply({"error": words}, refusal.status, refusal.headers)
-    error = {"reason": refusal.reason, "detail": refusal.detail}
-    if refusal.mend:
-        error["mend"] = refusal.mend
+    error = {"reason": refusal.reason, "what": refusal.what, "why": refusal.why, "mend": refusal.mend}
     return json_reply({"error": error}, refusal.status, refusal.headers)

@@ -1,9 +1,11 @@
 """What callers read: answers and releases as plain JSON values."""
 
+from collections.abc import Sequence
+
 from freshtune.model.answers import Answers
 from freshtune.model.heads import Head
 from freshtune.records import Json, Release
-from freshtune.serve.service import Listed
+from freshtune.serve.service import Listed, Step
 
 
 def class_names(head: Head, classes: int) -> list[str]:
@@ -24,7 +26,7 @@ def readable(head: Head, answers: Answers) -> list[dict[str, Json]]:
     (expected star, grade). Six decimals.
     """
     names = class_names(head, answers.probabilities.shape[1])
-    probabilities = answers.probabilities.round(6).tolist()
+    probabilities = answers.probabilities.astype(float).round(6).tolist()
     scores = answers.probabilities.max(axis=1) if head.kind == "classes" else answers.score
     return [
         {"label": head.name(number), "score": round(score, 6), "probabilities": dict(zip(names, row, strict=True))}
@@ -44,9 +46,37 @@ def release_line(release: Listed) -> dict[str, Json]:
         "live": release.live,
         "pruned": release.pruned,
         "forced_by": release.forced_by,
+        "forced_why": release.forced_why,
+        "rolled_back_by": release.rolled_back_by,
+        "rolled_back_why": release.rolled_back_why,
         "bytes": release.size,
         "scores": {held_out: dict(scores) for held_out, scores in release.scores.items()},
         "reasons": list(release.reasons),
+    }
+
+
+def release_standing(summary: Listed, history: Sequence[Step]) -> dict[str, Json]:
+    """Where a release stands, and who put it there: what is said of it beside ``release_details``.
+
+    Args:
+        history: the promotions and rollbacks in which it came or went, oldest first.
+    """
+    return {
+        "outcome": summary.outcome,
+        "live": summary.live,
+        "pruned": summary.pruned,
+        "history": [
+            {
+                "action": step.action,
+                "release": step.release,
+                "replaced": step.replaced,
+                "time": step.time.isoformat(),
+                "by": step.by,
+                "why": step.why,
+                "forced": step.forced,
+            }
+            for step in history
+        ],
     }
 
 
@@ -76,7 +106,13 @@ def release_details(release: Release) -> dict[str, Json]:
             for name, card in release.scorecards.items()
         },
         "findings": [
-            {"rule": each.rule, "passed": each.passed, "numbers": dict(each.numbers), "words": each.words}
+            {
+                "rule": each.rule,
+                "passed": each.passed,
+                "examined": each.examined,
+                "numbers": dict(each.numbers),
+                "words": each.words,
+            }
             for each in release.verdict.findings
         ],
     }

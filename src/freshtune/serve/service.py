@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from pydantic import Field
 
 from freshtune.model.predictor import Predictor
-from freshtune.records import LogRange, Release
+from freshtune.records import Json, LogRange, Release
 from freshtune.serve.auth import Keys
 from freshtune.serve.limits import Limits
 from freshtune.tasks import Task
@@ -35,11 +37,36 @@ class Listed(Protocol):
     @property
     def forced_by(self) -> str | None: ...
     @property
+    def forced_why(self) -> str | None: ...
+    @property
+    def rolled_back_by(self) -> str | None: ...
+    @property
+    def rolled_back_why(self) -> str | None: ...
+    @property
     def size(self) -> int: ...
     @property
     def scores(self) -> Mapping[str, Mapping[str, float]]: ...
     @property
     def reasons(self) -> tuple[str, ...]: ...
+
+
+class Step(Protocol):
+    """One change of a task's live release."""
+
+    @property
+    def action(self) -> str: ...
+    @property
+    def release(self) -> str: ...
+    @property
+    def replaced(self) -> str | None: ...
+    @property
+    def time(self) -> datetime: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def forced(self) -> bool: ...
 
 
 class Registry(Protocol):
@@ -52,7 +79,13 @@ class Registry(Protocol):
 
     def get(self, release: str) -> Release: ...
 
+    def summary(self, release: str) -> Listed: ...
+
+    def history(self, task: str, release: str | None = None) -> Sequence[Step]: ...
+
     def list(self, task: str | None = None, limit: int = 100) -> Sequence[Listed]: ...
+
+    def pending(self, task: str, head: int) -> Sequence[LogRange]: ...
 
     def promote(
         self, release: str, expected_live: str | None, by: str, why: str = "", force: bool = False
@@ -92,6 +125,9 @@ class Accept(Protocol):
             Refusal: the body is no batch at all.
         """
 
+    def schemas(self) -> Mapping[str, Mapping[str, Json]]:
+        """What it takes: JSON Schemas by name, as of ``event_schema``."""
+
 
 def _spare_cores() -> int:
     return max(1, min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
@@ -111,13 +147,13 @@ class ServeSettings:
         shutdown_seconds: time that requests in flight get after SIGTERM.
     """
 
-    workers: int = field(default_factory=_spare_cores)
-    batch_texts: int = 8
-    queue_texts: int = 2_048
-    answer_seconds: float = 30.0
-    poll_seconds: float = 0.05
-    retry_seconds: float = 5.0
-    shutdown_seconds: float = 30.0
+    workers: Annotated[int, Field(ge=1, le=1_024)] = field(default_factory=_spare_cores)
+    batch_texts: Annotated[int, Field(ge=1)] = 8
+    queue_texts: Annotated[int, Field(ge=1)] = 2_048
+    answer_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    poll_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.05
+    retry_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 5.0
+    shutdown_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 30.0
     limits: Limits = field(default_factory=Limits)
 
 

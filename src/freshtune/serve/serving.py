@@ -10,10 +10,10 @@ from structlog.typing import FilteringBoundLogger
 
 from freshtune.errors import FreshtuneError
 from freshtune.model.predictor import Input
-from freshtune.serve.batching import Answered, Batcher
+from freshtune.serve.batching import Answered, Batcher, Bounds
 from freshtune.serve.live_model import Live, LiveModels, LoadFailure
 from freshtune.serve.metrics import Meters
-from freshtune.serve.refusals import Refusal
+from freshtune.serve.refusals import AGAIN, Refusal
 from freshtune.serve.service import Service
 
 T = TypeVar("T")
@@ -39,17 +39,6 @@ class _Witness:
         self._log.error("registry not readable", exc_info=error)
 
 
-class _TaskObserver:
-    def __init__(self, meters: Meters, task: str) -> None:
-        self._meters, self._task = meters, task
-
-    def ran(self, texts: int) -> None:
-        self._meters.ran(self._task, texts)
-
-    def queued(self, texts: int) -> None:
-        self._meters.queued(self._task, texts)
-
-
 class Serving:
     """One running server's state. ``start`` and ``stop`` belong to the application's lifespan."""
 
@@ -71,9 +60,8 @@ class Serving:
 
     def _batcher(self, task: str) -> Batcher:
         settings = self.service.settings
-        observer = _TaskObserver(self.meters, task)
-        answer = partial(self._answer, task)
-        return Batcher(answer, self._models, settings.workers, settings.batch_texts, settings.queue_texts, observer)
+        bounds = Bounds(settings.workers, settings.batch_texts, settings.queue_texts, settings.answer_seconds)
+        return Batcher(partial(self._answer, task), self._models, bounds, self.meters.of(task))
 
     def start(self) -> None:
         """Begin to follow the registry."""
@@ -92,7 +80,8 @@ class Serving:
             Refusal: 404 for a task that the workspace does not have.
         """
         if task not in self._batchers:
-            raise Refusal(404, "unknown_task", "This workspace has no such task.", "GET /v1/status names its tasks.")
+            words = f"It has {', '.join(self._batchers) or 'none'}."
+            raise Refusal(404, "unknown_task", "This workspace has no such task.", words, "Name one that it has.")
         return task
 
     async def predict(self, task: str, inputs: Sequence[Input]) -> Answered:
@@ -101,17 +90,13 @@ class Serving:
         Raises:
             Refusal: 404 for an unknown task, 503 without a live release, when too much waits, or when it took too long.
         """
-        batcher = self._batchers[self.known(task)]
-        try:
-            async with asyncio.timeout(self.service.settings.answer_seconds):
-                return await batcher.ask(inputs)
-        except TimeoutError:
-            raise Refusal(503, "too_slow", "No answer in time.", "Try again later.", {"Retry-After": "1"}) from None
+        return await self._batchers[self.known(task)].ask(inputs)
 
     def _answer(self, task: str, inputs: Sequence[Input]) -> Answered:
         live = self.live.current(task)
         if live is None:
-            raise Refusal(503, "no_release", "No release of this task is live.", "Train one: freshtune train.")
+            words = f"No release of {task} is live and loaded."
+            raise Refusal(503, "no_release", "There is no model to ask.", words, f"Make one: `freshtune train {task}`.")
         mask = self.service.mask
         masked = [Input(mask(each.text), None if each.pair is None else mask(each.pair)) for each in inputs]
         head = live.predictor.head
@@ -128,9 +113,8 @@ class Serving:
             Refusal: 503 beyond that.
         """
         if self._event_calls >= self.service.settings.limits.event_calls:
-            raise Refusal(
-                503, "overloaded", "Too many batches wait to be stored.", "Try again later.", {"Retry-After": "1"}
-            )
+            words = f"{self._event_calls} batches wait to be stored already."
+            raise Refusal(503, "overloaded", "Too much is sent at once.", words, "Try again later.", AGAIN)
         self._event_calls += 1
         try:
             return await self.store(act)

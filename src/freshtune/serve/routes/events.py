@@ -2,19 +2,14 @@
 
 from collections import Counter
 
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from freshtune.serve.event_schema import BATCH, batch_examples
 from freshtune.serve.refusals import json_reply
+from freshtune.serve.reply_shapes import Stored
 from freshtune.serve.routes.route import Route
 from freshtune.serve.serving import Serving
-
-
-class EventsCall(BaseModel):
-    """A batch of records; each line of ``application/x-ndjson`` is one too. A bad one is told in the reply."""
-
-    events: list[dict[str, object]]
 
 
 async def events(serving: Serving, request: Request) -> Response:
@@ -49,17 +44,10 @@ ROUTES = (
         "/v1/events",
         "ingest",
         events,
-        "Store a batch of events; answered once it is on disk.",
-        EventsCall,
-        {
-            "read": 2,
-            "kept": 1,
-            "duplicates": 0,
-            "masked": 0,
-            "shortened": 0,
-            "dead_letters": {"missing_text": 1},
-            "rejected": [{"index": 1, "reason": "missing_text", "detail": "a review needs a text"}],
-        },
-        {"task": "the task that records are for which name none"},
+        "Store a batch of events; answered once it is on disk. A bad event fails alone.",
+        Stored,
+        BATCH,
+        batch_examples,
+        {"task": "The task that events are for which name none."},
     ),
 )

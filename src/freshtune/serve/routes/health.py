@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freshtune.serve.refusals import json_reply
+from freshtune.serve.reply_shapes import Alive, Ready
 from freshtune.serve.routes.route import Route
 from freshtune.serve.serving import Serving
 
@@ -19,6 +20,6 @@ async def ready(serving: Serving, _request: Request) -> Response:
 
 
 ROUTES = (
-    Route("GET", "/livez", None, alive, "Is the process alive?", reply={"alive": True}),
-    Route("GET", "/readyz", None, ready, "Does every task with a live release answer?", reply={"ready": True}),
+    Route("GET", "/livez", None, alive, "Is the process alive?", Alive),
+    Route("GET", "/readyz", None, ready, "Does every task with a live release answer?", Ready),
 )

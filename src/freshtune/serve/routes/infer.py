@@ -7,30 +7,33 @@ from starlette.responses import Response
 
 from freshtune import __version__
 from freshtune.model.predictor import Input
+from freshtune.serve import infer_shapes as shapes
 from freshtune.serve.batching import Answered
 from freshtune.serve.calls import InferCall, InferTensor, read_call, to_inputs
-from freshtune.serve.refusals import Refusal, json_reply
+from freshtune.serve.refusals import DOCUMENTED, Refusal, json_reply
 from freshtune.serve.replies import class_names, readable
-from freshtune.serve.routes.route import Route
+from freshtune.serve.routes.route import Route, body
 from freshtune.serve.serving import Serving
+
+
+def _wrong(why: str) -> Refusal:
+    return Refusal(422, "wrong_shape", "The tensors are not what this path takes.", why, DOCUMENTED)
 
 
 def _texts(tensor: InferTensor) -> list[str]:
     data = [text for row in tensor.data for text in ([row] if isinstance(row, str) else row)]
     if tensor.datatype != "BYTES" or any(size < 0 for size in tensor.shape) or math.prod(tensor.shape) != len(data):
-        raise Refusal(
-            422, "wrong_shape", f"{tensor.name[:40]}: BYTES with as many elements as its shape says are needed."
-        )
+        raise _wrong(f"{tensor.name[:40]}: BYTES with as many elements as its shape says are needed.")
     return data
 
 
 def _inputs(call: InferCall) -> list[Input]:
     tensors = {tensor.name: _texts(tensor) for tensor in call.inputs}
     if "text" not in tensors or not tensors.keys() <= {"text", "pair"} or len(tensors) != len(call.inputs):
-        raise Refusal(422, "wrong_shape", "The inputs are text and, for two-text tasks, pair.")
+        raise _wrong("The inputs are text and, for two-text tasks, pair.")
     pairs = tensors.get("pair", [None] * len(tensors["text"]))
     if len(pairs) != len(tensors["text"]) or not pairs:
-        raise Refusal(422, "wrong_shape", "text and pair have the same, positive, number of elements.")
+        raise _wrong("text and pair have the same, positive, number of elements.")
     return [Input(text, pair) for text, pair in zip(tensors["text"], pairs, strict=True)]
 
 
@@ -56,7 +59,8 @@ async def infer(serving: Serving, request: Request) -> Response:
     """Answer; ``model_version`` is the release."""
     task = serving.known(request.path_params["task"])
     if "inference-header-content-length" in request.headers:
-        raise Refusal(415, "binary", "The binary form is not spoken here.", "Send the tensors as JSON.")
+        words = "The binary form is not spoken here."
+        raise Refusal(415, "binary", "The request cannot be read.", words, "Send the tensors as JSON.")
     call = read_call(InferCall, await request.body())
     inputs = _inputs(call)
     to_inputs([each.text for each in inputs], serving.service.settings.limits)
@@ -107,11 +111,29 @@ async def model_ready(serving: Serving, request: Request) -> Response:
     return json_reply({"name": task, "ready": answers}, 200 if answers else 400)
 
 
+_ASKED = body({"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["房间很干净，下次还来"]}]})
+
 ROUTES = (
-    Route("GET", "/v2", "predict", server, "Open Inference: the server."),
-    Route("GET", "/v2/health/live", "predict", live, "Open Inference: alive."),
-    Route("GET", "/v2/health/ready", "predict", ready, "Open Inference: ready."),
-    Route("GET", "/v2/models/{task}", "predict", model, "Open Inference: a task's tensors."),
-    Route("GET", "/v2/models/{task}/ready", "predict", model_ready, "Open Inference: does the task answer?"),
-    Route("POST", "/v2/models/{task}/infer", "predict", infer, "Open Inference: ask a task.", InferCall),
+    Route("GET", "/v2", "predict", server, "Open Inference: the server.", shapes.InferServer),
+    Route("GET", "/v2/health/live", "predict", live, "Open Inference: alive.", shapes.InferLive),
+    Route("GET", "/v2/health/ready", "predict", ready, "Open Inference: ready.", shapes.InferReady),
+    Route("GET", "/v2/models/{task}", "predict", model, "Open Inference: a task's tensors.", shapes.InferModel),
+    Route(
+        "GET",
+        "/v2/models/{task}/ready",
+        "predict",
+        model_ready,
+        "Open Inference: does the task answer?",
+        shapes.InferModelReady,
+    ),
+    Route(
+        "POST",
+        "/v2/models/{task}/infer",
+        "predict",
+        infer,
+        "Open Inference: ask a task.",
+        shapes.InferReply,
+        InferCall,
+        _ASKED,
+    ),
 )

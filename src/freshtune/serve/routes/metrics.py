@@ -12,4 +12,4 @@ async def metrics(serving: Serving, _request: Request) -> Response:
     return Response(serving.meters.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-ROUTES = (Route("GET", "/metrics", "read", metrics, "Prometheus metrics, as text."),)
+ROUTES = (Route("GET", "/metrics", "read", metrics, "Prometheus metrics.", "text/plain"),)

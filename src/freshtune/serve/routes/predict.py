@@ -1,17 +1,20 @@
 """Ask the live models."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from freshtune.records import Json
 from freshtune.serve.batching import Answered
-from freshtune.serve.calls import PredictCall, PredictTasksCall, read_call, to_inputs
-from freshtune.serve.refusals import Refusal, json_reply
+from freshtune.serve.calls import PredictCall, PredictTasksCall, read_call, to_inputs, too_many
+from freshtune.serve.refusals import json_reply
 from freshtune.serve.replies import readable
-from freshtune.serve.routes.route import Route
+from freshtune.serve.reply_shapes import Answers, TaskAnswers
+from freshtune.serve.routes.route import JSON, Route, body
 from freshtune.serve.serving import Serving
+from freshtune.tasks import Task
 
 
 def _reply(answered: Answered) -> dict[str, object]:
@@ -33,27 +36,38 @@ async def predict_tasks(serving: Serving, request: Request) -> Response:
     tasks = [serving.known(task) for task in dict.fromkeys(call.tasks)]
     inputs = to_inputs(call.inputs, limits)
     if len(inputs) * len(tasks) > limits.texts:
-        raise Refusal(
-            413, "too_many", f"A call has {limits.texts:,} texts at most, over all tasks.", "Send several calls."
-        )
+        raise too_many(limits)
     answered = await asyncio.gather(*(serving.predict(task, inputs) for task in tasks))
     return json_reply({"tasks": {task: _reply(each) for task, each in zip(tasks, answered, strict=True)}})
 
 
-_ANSWERS: Json = {
-    "release": "sentiment-1f0c5e9a77b2",
-    "answers": [{"label": "positive", "score": 0.97, "probabilities": {"negative": 0.03, "positive": 0.97}}],
-}
+_INPUTS: list[Json] = ["房间很干净，下次还来", {"text": "手机壳", "pair": "透明防摔手机壳"}]
+
+
+def _of_tasks(tasks: Mapping[str, Task]) -> Mapping[str, Mapping[str, Json]]:
+    named: list[Json] = [*tasks]
+    return {JSON: {"example": {"tasks": named[:32], "inputs": _INPUTS}}}
+
 
 ROUTES = (
-    Route("POST", "/v1/predict/{task}", "predict", predict, "Ask one task.", PredictCall, _ANSWERS),
+    Route(
+        "POST",
+        "/v1/predict/{task}",
+        "predict",
+        predict,
+        "Ask one task.",
+        Answers,
+        PredictCall,
+        body({"inputs": _INPUTS}),
+    ),
     Route(
         "POST",
         "/v1/predict",
         "predict",
         predict_tasks,
         "Ask several tasks; each answer with its own release.",
+        TaskAnswers,
         PredictTasksCall,
-        {"tasks": {"sentiment": _ANSWERS}},
+        _of_tasks,
     ),
 )

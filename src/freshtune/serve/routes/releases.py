@@ -8,9 +8,10 @@ from starlette.responses import Response
 from freshtune.records import Json, Release
 from freshtune.serve.calls import PromoteCall, read_call
 from freshtune.serve.exchange import exchange_of
-from freshtune.serve.refusals import Refusal, json_reply
-from freshtune.serve.replies import release_details, release_line
-from freshtune.serve.routes.route import Route
+from freshtune.serve.refusals import DOCUMENTED, Refusal, json_reply
+from freshtune.serve.release_shapes import Changed, ReleaseDetails, Releases
+from freshtune.serve.replies import release_details, release_line, release_standing
+from freshtune.serve.routes.route import Route, body
 from freshtune.serve.serving import Serving
 
 
@@ -22,7 +23,9 @@ def _who(request: Request) -> str:
 def _limit(request: Request) -> int:
     asked = request.query_params.get("limit", "100")
     if not asked.isdecimal() or not asked.isascii() or len(asked) > 5 or not 1 <= int(asked) <= 1_000:
-        raise Refusal(422, "wrong_shape", "limit is a whole number from 1 to 1,000.")
+        raise Refusal(
+            422, "wrong_shape", "The list cannot be given.", "limit is a whole number from 1 to 1,000.", DOCUMENTED
+        )
     return int(asked)
 
 
@@ -36,8 +39,22 @@ async def list_releases(serving: Serving, request: Request) -> Response:
 
 async def show_release(serving: Serving, request: Request) -> Response:
     """Everything about a release but its files."""
-    found = partial(serving.service.registry.get, request.path_params["release"])
-    return json_reply(release_details(await serving.store(found)))
+    registry = serving.service.registry
+
+    def act() -> dict[str, Json]:
+        release = registry.get(request.path_params["release"])
+        history = registry.history(release.task, release.id)
+        return release_details(release) | release_standing(registry.summary(release.id), history)
+
+    return json_reply(await serving.store(act))
+
+
+async def _read(request: Request) -> PromoteCall:
+    call = read_call(PromoteCall, await request.body())
+    if call.force and not call.why.strip():
+        words = "force overrules the gate, and why is kept with it."
+        raise Refusal(422, "wrong_shape", "Nothing was changed.", words, "Say `why` beside `force`.")
+    return call
 
 
 def _expected(call: PromoteCall, live: str | None) -> str | None:
@@ -47,7 +64,7 @@ def _expected(call: PromoteCall, live: str | None) -> str | None:
 
 async def promote(serving: Serving, request: Request) -> Response:
     """Make a release the live one, if the live one is still the expected one."""
-    call = read_call(PromoteCall, await request.body())
+    call = await _read(request)
     registry = serving.service.registry
 
     def act() -> Release:
@@ -60,14 +77,20 @@ async def promote(serving: Serving, request: Request) -> Response:
 
 async def rollback(serving: Serving, request: Request) -> Response:
     """Make the release that was live before the live one again."""
-    call = read_call(PromoteCall, await request.body())
+    call = await _read(request)
     task = serving.known(request.path_params["task"])
     registry = serving.service.registry
 
     def act() -> Release:
         expected = _expected(call, registry.live_id(task))
         if expected is None:
-            raise Refusal(404, "no_release", "No release of this task is live.")
+            raise Refusal(
+                404,
+                "no_release",
+                "There is nothing to go back from.",
+                f"No release of {task} is live.",
+                "GET /v1/releases, with the scope read, lists what could be promoted.",
+            )
         return registry.rollback(task, expected, _who(request), call.why, call.force)
 
     return await _changed(serving, await serving.store(act))
@@ -79,26 +102,36 @@ async def _changed(serving: Serving, release: Release) -> Response:
     return json_reply({"live": release.id, "task": release.task})
 
 
-_LINE: Json = {
-    "id": "sentiment-1f0c5e9a77b2",
-    "task": "sentiment",
-    "parent": None,
-    "created": "2026-01-31T08:00:00+00:00",
-    "range": [0, 1500],
-    "outcome": "promoted",
-    "live": True,
-    "pruned": False,
-    "forced_by": None,
-    "bytes": 41000000,
-    "scores": {"new": {"accuracy": 0.91}},
-    "reasons": [],
-}
-_CHANGED: Json = {"live": "sentiment-1f0c5e9a77b2", "task": "sentiment"}
-_QUERY = {"task": "only this task's", "limit": "at most so many, 100 if not said"}
+_QUERY = {"task": "Only this task's.", "limit": "At most so many."}
 
 ROUTES = (
-    Route("GET", "/v1/releases", "read", list_releases, "Releases, newest first.", None, {"releases": [_LINE]}, _QUERY),
-    Route("GET", "/v1/releases/{release}", "read", show_release, "One release: scores, verdict, digests of its files."),
-    Route("POST", "/v1/releases/{release}/promote", "operate", promote, "Make it live.", PromoteCall, _CHANGED),
-    Route("POST", "/v1/rollback/{task}", "operate", rollback, "Go back to the release before.", PromoteCall, _CHANGED),
+    Route("GET", "/v1/releases", "read", list_releases, "Releases, newest first.", Releases, query=_QUERY),
+    Route(
+        "GET",
+        "/v1/releases/{release}",
+        "read",
+        show_release,
+        "One release: scores, verdict, history, digests of its files.",
+        ReleaseDetails,
+    ),
+    Route(
+        "POST",
+        "/v1/releases/{release}/promote",
+        "operate",
+        promote,
+        "Make it live.",
+        Changed,
+        PromoteCall,
+        body({"why": "it is better on winter coats"}),
+    ),
+    Route(
+        "POST",
+        "/v1/rollback/{task}",
+        "operate",
+        rollback,
+        "Go back to the release before.",
+        Changed,
+        PromoteCall,
+        body({"why": "complaints since noon"}),
+    ),
 )

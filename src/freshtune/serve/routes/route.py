@@ -14,8 +14,22 @@ from freshtune.serve.auth import Scope
 from freshtune.serve.exchange import exchange_of
 from freshtune.serve.refusals import Refusal
 from freshtune.serve.serving import Serving
+from freshtune.tasks import Task
+
+JSON = "application/json"
 
 Act = Callable[[Serving, Request], Awaitable[Response]]
+Bodies = Callable[[Mapping[str, Task]], Mapping[str, Mapping[str, Json]]]
+"""From a workspace's tasks to bodies that its service takes: media type → name → body."""
+
+
+def body(example: Json) -> Bodies:
+    """One JSON body that every workspace takes."""
+    return lambda _: {JSON: {"example": example}}
+
+
+def _no_bodies(_: Mapping[str, Task]) -> Mapping[str, Mapping[str, Json]]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -25,8 +39,9 @@ class Route:
     Attributes:
         scope: the scope that a key needs; None only for what is public.
         words: what it does, one line for /docs.
-        call: shape of its JSON body; None where it has none.
-        reply: an example of its reply.
+        reply: shape of its JSON reply; the media type of a reply that is none.
+        call: shape of its body, or the name of a schema that the intake gives; None where it has none.
+        bodies: examples of it.
         query: query parameter → what it means.
     """
 
@@ -35,9 +50,15 @@ class Route:
     scope: Scope | None
     act: Act
     words: str
-    call: type[BaseModel] | None = None
-    reply: Json = None
+    reply: type[BaseModel] | str
+    call: type[BaseModel] | str | None = None
+    bodies: Bodies = _no_bodies
     query: Mapping[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """A name that no other route has."""
+        return f"{self.act.__module__.rpartition('.')[2]}_{self.act.__name__}"
 
     def endpoint(self, serving: Serving) -> Callable[[Request], Awaitable[Response]]:
         """The act behind its scope."""
@@ -46,31 +67,38 @@ class Route:
             exchange = exchange_of(request.scope)
             exchange.route = self.path
             if self.scope and serving.service.keys and not (exchange.key and exchange.key.opens(self.scope)):
-                raise Refusal(403, "wrong_scope", f"This key does not have the scope {self.scope}.")
+                raise self._closed(exchange.key.scopes if exchange.key else frozenset())
             return await self.act(serving, request)
 
         return guarded
 
-    def responses(self) -> dict[int | str, dict[str, object]]:
-        """Its documented reply."""
-        example: dict[str, object] = {} if self.reply is None else {"application/json": {"example": self.reply}}
-        return {200: {"description": "Done.", "content": example}}
+    def _closed(self, scopes: frozenset[str]) -> Refusal:
+        return Refusal(
+            403,
+            "wrong_scope",
+            "This key may not do this.",
+            f"It opens {', '.join(sorted(scopes))}; {self.method} {self.path} needs the scope {self.scope}.",
+            f"Make a key that may: `freshtune keys create NAME --scope {self.scope}`.",
+        )
 
-    def openapi(self) -> dict[str, object]:
-        """What FastAPI cannot see in an endpoint that takes the bare request."""
-        parameters: list[dict[str, object]] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    def parameters(self, tasks: Mapping[str, Task]) -> list[dict[str, object]]:
+        """The parameters of its path and query, for the document."""
+        shapes: Mapping[str, dict[str, object]] = {
+            "task": {"type": "string", "enum": list(tasks)},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 1_000, "default": 100},
+        }
+        words = {"task": "A task of the workspace.", "release": "A release's id, or the beginning of one."}
+        found: list[dict[str, object]] = [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": words[name],
+                "schema": shapes.get(name, {"type": "string"}),
+            }
             for name in re.findall(r"{(\w+)}", self.path)
         ]
-        parameters += [
-            {"name": name, "in": "query", "description": words, "schema": {"type": "string"}}
-            for name, words in (self.query or {}).items()
+        return found + [
+            {"name": name, "in": "query", "description": told, "schema": shapes.get(name, {"type": "string"})}
+            for name, told in (self.query or {}).items()
         ]
-        told: dict[str, object] = {"parameters": parameters}
-        if self.scope:
-            told["security"] = [{"key": []}]
-            told["x-scope"] = self.scope
-        if self.call:
-            schema = {"$ref": f"#/components/schemas/{self.call.__name__}"}
-            told["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
-        return told
