@@ -15,7 +15,7 @@ from freshtune.front_door import OpenWorkspace
 from freshtune.intake.deltas import labelled_examples
 from freshtune.model.predictor import Input
 from freshtune.phases import Phases
-from freshtune.records import Json, Release
+from freshtune.records import Json, LogRange, Release
 from freshtune.ship.update_lock import Locked
 from freshtune.ship.verify import verify
 from tests.small_shop import (
@@ -124,6 +124,36 @@ def test_poisoned_then_clean_gives_refuse_then_promote(trained: OpenWorkspace) -
     assert trained.pending("sentiment").range.since == 500
 
 
+def test_what_a_training_left_out_can_be_brought_back_after_it(trained: OpenWorkspace) -> None:
+    trained.ingest(reviews(500, 700, flipped=True), REVIEW)
+    assert not trained.update("sentiment").verdict.promote
+    said: list[str] = []
+    trained.ingest(reviews(700, 900), REVIEW)
+    again = trained.train("sentiment", Phases(on_remark=said.append))
+    assert "500–700" in said[0]
+    assert "--include 500:700" in said[0]
+    if not again.verdict.promote:
+        trained.store.registry.promote(
+            again.id, trained.release_of("sentiment"), "test", "of the same kind", force=True
+        )
+    with pytest.raises(NotFound):
+        trained.pending("sentiment")
+    trained.include("sentiment", 500, 700)
+    pending = trained.pending("sentiment")
+    assert (pending.range.since, pending.range.upto) == (500, 700)
+    assert len(pending.labelled) + len(pending.held_out) == 200
+
+
+def test_a_refused_training_leaves_what_is_new_to_the_next_update(trained: OpenWorkspace) -> None:
+    live = trained.release_of("sentiment")
+    trained.ingest(reviews(500, 700), REVIEW)
+    strict = front_door.open(trained.store.root, ["learn.first.learning_rate=1e-9"])
+    assert not strict.train("sentiment").verdict.promote
+    close(strict)
+    assert trained.release_of("sentiment") == live
+    assert trained.pending("sentiment").range == LogRange(500, 700)
+
+
 @pytest.mark.parametrize("task", ["rating", "relevance"])
 def test_the_other_heads_go_the_same_way(shop: OpenWorkspace, task: str) -> None:
     mapping, rows = (STARRED, starred) if task == "rating" else (GRADED, graded)
@@ -145,6 +175,31 @@ def test_the_other_heads_go_the_same_way(shop: OpenWorkspace, task: str) -> None
         assert isinstance(none["score"], float)
         assert isinstance(exact["score"], float)
         assert none["score"] < 0.5 < 1.5 < exact["score"]
+
+
+@pytest.mark.parametrize("damage", ["trunk", "name"])
+def test_a_damaged_pretrained_trunk_is_made_anew(
+    shop: OpenWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damage: str
+) -> None:
+    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path / "cache"))
+    shop.ingest(reviews(0, HISTORY), REVIEW)
+    first = shop.train("sentiment")
+    files = [path for path in (tmp_path / "cache" / "trunks").rglob("*") if path.is_file()]
+    (kept,) = [path for path in files if (path.suffix == ".name") == (damage == "name")]
+    kept.write_bytes(kept.read_bytes()[:40])
+    assert shop.train("sentiment").trunk == first.trunk
+
+
+def test_what_the_champion_fixes_is_said_not_ignored(trained: OpenWorkspace) -> None:
+    trained.ingest(reviews(HISTORY, HISTORY + DELTA), REVIEW)
+    said: list[str] = []
+    other = front_door.open(trained.store.root, ["model.max_tokens=64", "model.cut=0"])
+    other.update("sentiment", Phases(on_remark=said.append))
+    close(other)
+    assert [words.split()[0] for words in said] == ["model.max_tokens", "model.cut"]
+    assert "64" in said[0]
+    assert "32" in said[0]
+    assert "freshtune train" in said[0]
 
 
 def test_a_dry_run_writes_nothing(trained: OpenWorkspace) -> None:

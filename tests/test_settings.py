@@ -1,12 +1,14 @@
 """The settings: what wins over what, what is refused and how, and that showing them loses nothing."""
 
 import json
+import math
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -16,8 +18,10 @@ from freshtune.errors import ConfigurationError
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.supervised import Supervised
 from freshtune.model.adapters.full import Full
+from freshtune.model.adapters.top_layers import TopLayers
 from freshtune.settings import FILE, Settings, as_tree, first_tables, read_settings, recipe_digest, settings_of
 from freshtune.ship.compression.none import NoCompression
+from freshtune.tasks import TASKS
 from freshtune.tasks.rating import Rating
 from freshtune.workspace import create_workspace
 
@@ -60,6 +64,17 @@ WRONG: dict[str, str] = {
     "tasks.sentiment.labels=[]": "tasks.sentiment",
     "tasks.sentiment.labels=['a', 'a']": "tasks.sentiment",
     "tasks.relevance={lowest=2, highest=2}": "tasks.relevance",
+    "judge.gate.confidence=7": "judge.gate.confidence",
+    "judge.gate.confidence=1": "judge.gate.confidence",
+    "judge.gate.confidence=-0.95": "judge.gate.confidence",
+    "judge.gate.max_old_loss=0": "judge.gate.max_old_loss",
+    "judge.gate.enough_old=0": "judge.gate.enough_old",
+    "judge.labels.significance=1": "judge.labels.significance",
+    "judge.windows.old=0": "judge.windows.old",
+    "intake.limits.max_depth=100000": "intake.limits.max_depth",
+    "serve.workers=0": "serve.workers",
+    "serve.poll_seconds=0": "serve.poll_seconds",
+    "serve.limits.body_seconds=inf": "serve.limits.body_seconds",
     "tasks=3": "no task",
     "nothing": "sets nothing",
     "=3": "no setting",
@@ -82,6 +97,56 @@ def test_what_is_wrong_is_refused_by_name(root: Path, flag: str) -> None:
         read(root, [flag])
     assert WRONG[flag] in str(refused.value)
     assert refused.value.exit_code == 5
+
+
+def numbers(settings: Any, place: str = "") -> dict[str, Any]:
+    """Every numeric leaf below a dataclass by its dotted name."""
+    found: dict[str, Any] = {}
+    for part in fields(settings):
+        value, name = getattr(settings, part.name), f"{place}.{part.name}".lstrip(".")
+        if is_dataclass(value) and not isinstance(value, type):
+            found |= numbers(value, name)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[name] = value
+    return found
+
+
+DEFAULTS: Any = settings_of({"tasks": {"sentiment": {}}})
+NUMBERS = numbers(DEFAULTS)
+BOUNDED = tuple(name for name in NUMBERS if name.startswith(("judge.", "intake.", "serve.")))
+
+
+def told(name: str, value: Any) -> Settings:
+    """The settings with one number set, beside the name of the member that it belongs to where there is one."""
+    tree: dict[str, Any] = {"tasks": {"sentiment": {}}}
+    table, settings = tree, DEFAULTS
+    *path, key = name.split(".")
+    for part in path:
+        table, settings = table.setdefault(part, {}), getattr(settings, part)
+        if hasattr(settings, "name"):
+            table["name"] = settings.name
+    table[key] = value
+    return settings_of(tree)
+
+
+def test_there_are_numbers_to_look_at() -> None:
+    assert len(NUMBERS) > 60
+    assert len(BOUNDED) > 35
+    assert {"judge.gate.confidence", "judge.labels.significance", "intake.limits.max_depth"} <= set(BOUNDED)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_takes_its_default_and_none_takes_nan(name: str) -> None:
+    told(name, NUMBERS[name])
+    with pytest.raises(ConfigurationError, match=name.rpartition(".")[2]):
+        told(name, math.nan)
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_no_number_of_judge_intake_and_serve_may_be_negative_or_infinite(name: str) -> None:
+    for value in (-1, -0.5, math.inf, -math.inf):
+        with pytest.raises(ConfigurationError, match=name):
+            told(name, value)
 
 
 def test_all_of_it_is_refused_without_torch(root: Path) -> None:
@@ -203,3 +268,34 @@ def test_the_recipe_names_what_a_release_depends_on(root: Path) -> None:
     assert recipe_digest(one) == recipe_digest(read(root))
     assert recipe_digest(one) != recipe_digest(read(root, ["learn.fit.seed=7"]))
     assert recipe_digest(one) == recipe_digest(replace(one, serve=replace(one.serve, port=1)))
+
+
+def leaves(tree: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of everything that is no table."""
+    for key, value in tree.items():
+        path = f"{place}.{key}".strip(".")
+        if isinstance(value, dict) and value:
+            yield from leaves(value, path)
+        else:
+            yield path, value
+
+
+BY_DEFAULT = as_tree(settings_of({"tasks": {name: {} for name in TASKS}}))
+OF_TABLES = {key: value for key, value in leaves(BY_DEFAULT) if isinstance(value, bool | int | float | str)}
+
+
+@pytest.mark.parametrize("key", sorted(OF_TABLES))
+def test_one_key_leaves_all_others_as_they_are(key: str) -> None:
+    tree: dict[str, Any] = {"tasks": {name: {} for name in TASKS}}
+    table = tree
+    for part in key.split(".")[:-1]:
+        table = table.setdefault(part, {})
+    table[key.split(".")[-1]] = OF_TABLES[key]
+    assert as_tree(settings_of(tree)) == BY_DEFAULT
+
+
+def test_another_member_of_a_family_has_defaults_of_its_own() -> None:
+    tree = {"tasks": {"sentiment": {}}, "learn": {"adapter": {"name": "full"}}}
+    assert as_tree(settings_of(tree))["learn"]["adapter"] == {"name": "full"}
+    only_k = settings_of({"tasks": {"sentiment": {}}, "learn": {"adapter": {"k": 3}}})
+    assert only_k.learn.adapter == TopLayers(k=3)

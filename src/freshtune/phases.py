@@ -14,10 +14,12 @@ class Phases:
     Attributes:
         on_start: told when a phase begins.
         on_step: told after each step of the loop, with a ``learn.fit.Step``.
+        on_remark: told in a sentence what a user may not expect, and what to do about it.
     """
 
     on_start: Callable[[str], None] = lambda _: None
     on_step: Callable[[Any], None] = lambda _: None
+    on_remark: Callable[[str], None] = lambda _: None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager

@@ -186,7 +186,6 @@ def settings_of(tree: Mapping[str, Any]) -> Settings:
             f"The tasks are {', '.join(TASKS)}.",
         )
     tasks = {name: _task(name, value) for name, value in named.items()}
-    _known_keys(Settings, tree, "")
     return typing.cast(Settings, dataclasses.replace(_build(_Untasked, tree, ""), tasks=tasks))
 
 
@@ -255,6 +254,7 @@ def _put(tree: dict[str, Any], keys: Sequence[str], written: str) -> None:
 
 
 def _build(kind: Any, value: Any, place: str) -> Any:
+    value = _over(kind(), value)
     _known_keys(kind, value, place)
     try:
         return TypeAdapter(kind).validate_python(value)
@@ -264,6 +264,19 @@ def _build(kind: Any, value: Any, place: str) -> Any:
         raise ConfigurationError(
             f"The setting {where} is wrong.", f"{first['msg']}; it is {first['input']!r}."
         ) from None
+
+
+def _over(default: Any, given: Any) -> Any:
+    """What is given over a default's own values: a table with one key leaves the others as they stand there.
+
+    Not over another member of a family: its fields are others.
+    """
+    if not dataclasses.is_dataclass(default) or not isinstance(given, dict):
+        return given
+    if "name" in given and given["name"] != getattr(default, "name", given["name"]):
+        return given
+    whole = {place.name: getattr(default, place.name) for place in dataclasses.fields(default) if place.init}
+    return whole | {key: _over(whole.get(key), value) for key, value in given.items()}
 
 
 def _known_keys(kind: Any, value: Any, place: str) -> None:

@@ -1,8 +1,8 @@
 """The story: what is new in the log becomes a better model, or is refused with reasons. Read this file first."""
 
-from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, pending, trunk_cache
+from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, overruled, pending, trunk_cache
 from freshtune.cycle.extras import require_extra
-from freshtune.cycle.gathering import gather, require_judges
+from freshtune.cycle.gathering import gather, quarantined, require_judges
 from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.rehearsal import Rehearsal
@@ -39,6 +39,8 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
         with phases("delta"):
             champion = live(shop, task)
             bundle = bundle_of(shop, champion, settings.model, cache)
+            for words in overruled(bundle, settings.model):
+                phases.on_remark(words)
             within = range_of_run(shop, task, pending(shop, task))
             gathered = gather(shop, task, settings, within, Rehearsal.read(bundle.folder / REHEARSAL))
             if not gathered.delta.labelled:
@@ -58,7 +60,7 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             judged = judged_update(ours, theirs, learned.labels, facts, settings.judge.gate)
         with phases("publish"):
             files = files_of(bundle.folder, folder)
-            release = publish(shop, settings, champion, gathered, judged, files)
+            release = publish(shop, settings, champion, learned.gathered, judged, files)
             finish_run(shop, task)
     return release
 
@@ -83,6 +85,11 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
         with phases("delta"):
             champion = shop.registry.live(task.name)
             within = range_of_run(shop, task, LogRange(0, shop.events.head()))
+            for part in quarantined(shop, task):
+                phases.on_remark(
+                    f"Log {part.since}–{part.upto} is in quarantine and left out; "
+                    f"freshtune update {task.name} --include {part.since}:{part.upto} brings it back."
+                )
             gathered = gather(shop, task, settings, within, Rehearsal())
             require_enough_labels(gathered.delta.labelled, task.head())
             require_judges(gathered, task)

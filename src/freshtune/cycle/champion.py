@@ -33,6 +33,26 @@ def bundle_of(shop: Workspace, release: Release, settings: ModelSettings, cache:
     return open_bundle(checkout(shop.registry, release.id, shop.checkouts), cache, cores(settings))
 
 
+def cut_of(settings: ModelSettings, layers: int) -> int:
+    """Layers of the trunk of a model that has so many in all."""
+    return settings.cut if settings.cut >= 0 else max(0, layers + settings.cut)
+
+
+def overruled(bundle: Bundle, settings: ModelSettings) -> Iterator[str]:
+    """In a sentence each: settings that say something else than the champion, whose trunk an update keeps."""
+    fixed = {
+        "backbone": (settings.backbone, bundle.facts.backbone),
+        "max_tokens": (settings.max_tokens, bundle.tokens.max_tokens),
+        "cut": (cut_of(settings, bundle.facts.layers), bundle.facts.cut),
+    }
+    for name, (wanted, kept) in fixed.items():
+        if wanted != kept:
+            yield (
+                f"model.{name} is {wanted}, the live release was trained with {kept} and an update keeps that; "
+                "freshtune train makes a release with the new value."
+            )
+
+
 @contextmanager
 def trunk_cache(shop: Workspace, task: Task, settings: ModelSettings) -> Iterator[TrunkCache]:
     """The workspace's cache; what a run reads stays until the run has ended, also where it is interrupted."""

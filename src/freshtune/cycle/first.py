@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from freshtune.cycle.champion import cores
+from freshtune.cycle.champion import cores, cut_of
 from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.lessons import hidden, inputs_of, lesson
+from freshtune.errors import IntegrityError, UsageError
 from freshtune.learn.challenger import begin
 from freshtune.learn.fit import Step, seeded
 from freshtune.learn.state import Run
@@ -16,6 +17,7 @@ from freshtune.model.bundled import default_cache
 from freshtune.model.onnx_model import OnnxTrunk
 from freshtune.model.trunk_cache import CachedTrunk, TrunkCache
 from freshtune.settings import Settings
+from freshtune.ship.artefacts import FolderStore
 from freshtune.ship.bundle import TEMPLATE, TRUNK, Bundle, ModelFacts, open_bundle, write_first, write_top, write_trunk
 from freshtune.tasks import Task
 
@@ -44,7 +46,7 @@ def first_model(
     head = task.head()
     seeded(settings.learn.first.seed)
     model, tokens = open_backbone(settings.model.backbone, None, head.outputs, settings.model.max_tokens)
-    cut = settings.model.cut if settings.model.cut >= 0 else max(0, model.layers + settings.model.cut)
+    cut = cut_of(settings.model, model.layers)
     examples, share = gathered.delta.labelled, settings.learn.development
     facts = ModelFacts(settings.model.backbone, cut, model.architecture.as_json())
     if settings.learn.adapter.lowest_trained(model.layers) >= cut:
@@ -62,14 +64,18 @@ def first_model(
 
 
 def _pretrained_trunk(model: "TextModel", cut: int, settings: Settings) -> Path:
-    """The pretrained trunk in the form that is served, made once for this machine."""
-    digest = hashlib.sha256(f"{cut}\0{settings.ship.compression!r}\0{EXPORT_VERSION}".encode())
+    """The pretrained trunk in the form that is served, made once for this machine; one that is damaged is made anew."""
+    recipe = hashlib.sha256(f"{cut}\0{settings.ship.compression!r}\0{EXPORT_VERSION}".encode())
     for weight in model.trunk_parameters(cut):
-        digest.update(weight.detach().numpy().tobytes())
-    path = default_cache() / "trunks" / digest.hexdigest()[:32] / TRUNK
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as name:
-            write_trunk(model, cut, settings.ship.compression, Path(name) / TRUNK)
-            (Path(name) / TRUNK).replace(path)
-    return path
+        recipe.update(weight.detach().numpy().tobytes())
+    store = FolderStore(default_cache() / "trunks")
+    named = default_cache() / "trunks" / f"{recipe.hexdigest()}.name"
+    try:
+        return store.path(named.read_text())
+    except (FileNotFoundError, IntegrityError, UsageError):
+        with tempfile.TemporaryDirectory(dir=named.parent) as folder:
+            write_trunk(model, cut, settings.ship.compression, Path(folder) / TRUNK)
+            digest = store.put(Path(folder) / TRUNK)
+            (Path(folder) / named.name).write_text(digest)
+            (Path(folder) / named.name).replace(named)
+        return store.path(digest)

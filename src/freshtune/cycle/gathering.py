@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from freshtune.cycle.rehearsal import Rehearsal
 from freshtune.errors import UsageError
@@ -21,12 +24,14 @@ class Gathered:
     Attributes:
         delta: what is new.
         remembered: old examples that are learned again beside it.
+        said: what earlier champions said of examples of the memory, logits by id.
         held_out: ``new`` and ``old``, disjoint.
         after: memory and windows as they are once the update is promoted.
     """
 
     delta: Delta
     remembered: tuple[Example, ...]
+    said: Mapping[str, tuple[float, ...]]
     held_out: Mapping[str, list[Example]]
     after: Rehearsal
 
@@ -34,6 +39,14 @@ class Gathered:
     def to_learn(self) -> tuple[Example, ...]:
         """What is new, then what is remembered."""
         return (*self.delta.labelled, *self.remembered)
+
+    def saying(self, logits: NDArray[np.float32]) -> "Gathered":
+        """The same, keeping what was said of the remembered examples, float32 ``[n, outputs]``, while they stay."""
+        rounded = (tuple(round(float(value), 4) for value in row) for row in logits)
+        said = dict(self.said) | dict(zip((example.id for example in self.remembered), rounded, strict=True))
+        staying = {row.id for row in self.after.memory}
+        after = replace(self.after, said={id_: row for id_, row in said.items() if id_ in staying})
+        return replace(self, after=after)
 
 
 def gather(
@@ -46,24 +59,26 @@ def gather(
         before: of the champion; empty for a first release.
         dry: writes nothing.
     """
-    quarantined = [
-        part.range
-        for part in shop.registry.consumed(task.name)
-        if part.outcome != "promoted" and part.range.since > 0  # what begins at 0 was a training, not a delta
-    ]
+    quarantine = quarantined(shop, task)
     with closing(shop.delta_index(dry)) as index:
-        delta = collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantined)
+        delta = collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantine)
         again = {example.id for example in delta.labelled}
         memory = settings.learn.memory
         recalled = memory.recall([row for row in before.memory if row.id not in again], len(delta.labelled))
         windows = advance(before.windows, delta.held_out, settings.judge.windows)
         wanted = [*(row.id for row in recalled), *windows.ids()]
         upto = max(within.upto, shop.registry.watermark(task.name))
-        known = labelled_examples(shop.events, task, wanted, upto, index, quarantined)
+        known = labelled_examples(shop.events, task, wanted, upto, index, quarantine)
     known |= {example.id: example for example in delta.held_out}
     after = Rehearsal(memory.keep((row for row in before.memory if row.id not in again), delta.labelled), windows)
     remembered = tuple(known[row.id] for row in recalled if row.id in known)
-    return Gathered(delta, remembered, held_out_sets(windows, known), after)
+    said = {row.id: before.said[row.id] for row in before.memory if row.id in before.said and row.id not in again}
+    return Gathered(delta, remembered, said, held_out_sets(windows, known), after)
+
+
+def quarantined(shop: Workspace, task: Task) -> list[LogRange]:
+    """Log ranges whose labels do not count: they were refused, or rolled back."""
+    return [part.range for part in shop.registry.consumed(task.name) if part.outcome != "promoted"]
 
 
 def require_judges(gathered: Gathered, task: Task) -> None:

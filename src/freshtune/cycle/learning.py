@@ -1,24 +1,34 @@
 """The delta against what the champion knows: are its labels sound, and what is learned from them?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.lessons import hidden, lesson, mean_vectors
 from freshtune.judge.label_test import LabelTest, examine_labels
 from freshtune.learn.challenger import Challenger, Learn, tune
-from freshtune.learn.fit import Step, predict
+from freshtune.learn.fit import Step
 from freshtune.learn.state import Run
-from freshtune.records import Finding
+from freshtune.records import Example, Finding
 from freshtune.ship.bundle import Bundle
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A challenger, and what the delta's labels look like to the champion."""
+    """What an update came to.
+
+    Attributes:
+        challenger: its weights.
+        labels: what the delta's labels look like to the champion.
+        gathered: what was learned, with what was said of the remembered examples.
+    """
 
     challenger: Challenger
     labels: Finding
+    gathered: Gathered
 
 
 def learn(
@@ -26,16 +36,39 @@ def learn(
 ) -> Learned:
     """Tune the champion's top on what is new and what is remembered.
 
-    The champion's logits are computed once; they teach, and they witness about the labels.
+    The champion, as it serves, is asked once: it witnesses about the labels, and teaches what no champion before it
+    has been asked about.
     """
-    new, held_out, head = gathered.delta.labelled, gathered.delta.held_out, bundle.head
-    inputs = hidden([*new, *gathered.remembered, *held_out], bundle.tokens, bundle.cached)
-    model, cut = bundle.top(), bundle.facts.cut
-    known = predict(model, cut, inputs)
+    new, held_out = gathered.delta.labelled, gathered.delta.held_out
+    examples = [*new, *gathered.remembered, *held_out]
+    inputs = hidden(examples, bundle.tokens, bundle.cached)
+    teacher = _teacher(bundle, examples, inputs, gathered.said)
     learned = len(new) + len(gathered.remembered)
     arrived = [*range(len(new)), *range(learned, len(inputs))]
     finding = examine_labels(
-        [*new, *held_out], head, head.answers(known[arrived]), mean_vectors([inputs[row] for row in arrived]), labels
+        [examples[row] for row in arrived],
+        bundle.head,
+        bundle.head.answers(teacher[arrived]),
+        mean_vectors([inputs[row] for row in arrived]),
+        labels,
     )
     material = lesson(new, gathered.remembered, inputs[:learned], settings.development)
-    return Learned(tune(model, cut, head, material, known[:learned], settings, run, on_step), finding)
+    model = bundle.top()
+    challenger = tune(model, bundle.facts.cut, bundle.head, material, teacher[:learned], settings, run, on_step)
+    return Learned(challenger, finding, gathered.saying(teacher[len(new) : learned]))
+
+
+def _teacher(
+    bundle: Bundle,
+    examples: Sequence[Example],
+    inputs: Sequence[NDArray[np.float32]],
+    said: Mapping[str, tuple[float, ...]],
+) -> NDArray[np.float32]:
+    """Logits ``[n, outputs]``: those that were kept, and of the others the champion's as it serves."""
+    kept = [said.get(example.id, ()) for example in examples]
+    asked = [row for row, logits in enumerate(kept) if len(logits) != bundle.head.outputs]
+    teacher = np.zeros((len(examples), bundle.head.outputs), np.float32)
+    teacher[asked] = bundle.predictor().logits_above([inputs[row] for row in asked])
+    for row in set(range(len(examples))) - set(asked):
+        teacher[row] = kept[row]
+    return teacher

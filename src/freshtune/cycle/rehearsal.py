@@ -1,7 +1,7 @@
-"""What a release hands to the next update: whom to remember, and who judges. Ids alone; texts stay in the event log."""
+"""What a release hands to the next update: whom to remember, and who judges. Ids and logits; texts stay in the log."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
@@ -13,26 +13,33 @@ from freshtune.strata import Standing
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """The memory, and the held-out windows, as they are when the release is live."""
+    """The memory, and the held-out windows, as they are when the release is live.
+
+    Attributes:
+        said: what the champion of its time said of a remembered example when it was recalled for the first time,
+            logits by id. It goes on teaching: later champions, each a little further off, do not.
+    """
 
     memory: tuple[Standing, ...] = ()
     windows: Windows = Windows()
+    said: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """As json, one list a side."""
+        """As json, one list a side, and the logits."""
         sides = {"memory": self.memory, "new": self.windows.new, "old": self.windows.old}
         rows = {name: [[row.id, row.label, row.category, row.hash] for row in side] for name, side in sides.items()}
-        path.write_bytes(orjson.dumps(rows))
+        path.write_bytes(orjson.dumps({**rows, "said": self.said}))
 
     @staticmethod
     def read(path: Path) -> "Rehearsal":
         """The reverse of :meth:`write`; IntegrityError where the file is none."""
         try:
-            sides: Mapping[str, Iterable[list[object]]] = orjson.loads(path.read_bytes())
+            sides = orjson.loads(path.read_bytes())
             memory, new, old = (
                 tuple(Standing(str(row[0]), str(row[1]), str(row[2]), int(str(row[3]))) for row in sides[name])
                 for name in ("memory", "new", "old")
             )
-        except (OSError, orjson.JSONDecodeError, KeyError, ValueError, TypeError) as error:
+            said = {str(id_): tuple(map(float, logits)) for id_, logits in sides.get("said", {}).items()}
+        except (OSError, orjson.JSONDecodeError, AttributeError, KeyError, ValueError, TypeError) as error:
             raise IntegrityError(f"{path.name} of the release cannot be read.", str(error)) from None
-        return Rehearsal(memory, Windows(new, old))
+        return Rehearsal(memory, Windows(new, old), said)

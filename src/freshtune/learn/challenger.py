@@ -49,7 +49,7 @@ class Learn:
     adapter: Adapter = TopLayers(k=2)
     losses: tuple[Loss, ...] = (Supervised(), Distillation())
     memory: Memory = Memory()
-    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.2,)
+    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.3,)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
 

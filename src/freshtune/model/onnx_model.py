@@ -77,9 +77,12 @@ class OnnxModel:
 
     def logits(self, inputs: Sequence[Input]) -> Floats:
         """Logits ``[n, head.outputs]``, the same for an input whatever else is asked."""
-        if not inputs:
+        return self.logits_above(self._trunk.hidden(self._tokens.encode(inputs)) if inputs else ())
+
+    def logits_above(self, hidden: Sequence[Floats]) -> Floats:
+        """Logits ``[n, head.outputs]`` of texts whose trunk output ``[t_i, width]`` is at hand."""
+        if not hidden:
             return np.empty((0, self._head.outputs), np.float32)
-        hidden = self._trunk.hidden(self._tokens.encode(inputs))
         return np.concatenate(self._top.each([text[None] for text in hidden]))
 
 

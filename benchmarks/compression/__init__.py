@@ -1,0 +1,1 @@
+"""How fast is the served model beside the one that everybody runs, and what does it lose? (TARGET 7)"""
