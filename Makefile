@@ -54,11 +54,12 @@ format: $(STAMP)  ## put the style right where a machine can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## every benchmark, or make bench Q="gate swap"; writes benchmarks/*/results
+bench: $(STAMP)  ## every benchmark, or make bench Q="gate swap"; writes benchmarks/*/results and the READMEs' table
 	@for question in $(Q); do \
 		echo "== benchmarks/$$question" >&2; \
 		$(BIN)/python -m benchmarks.$$question $(ARGS); \
 	done
+	@$(BIN)/python scripts/figures.py
 
 lock: $(STAMP)  ## resolve requirements/*.txt anew from pyproject.toml; takes about ten minutes
 	$(BIN)/python scripts/lock.py

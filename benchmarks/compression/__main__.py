@@ -55,7 +55,8 @@ def eager() -> Way:
     from transformers import AutoModel
 
     torch.set_num_threads(1)
-    model = AutoModel.from_pretrained(bundled_folder(BACKBONE, default_cache()), local_files_only=True).eval()
+    folder = bundled_folder(BACKBONE, default_cache())  # its weights are stored in half precision, which CPUs emulate
+    model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32).eval()
 
     def run(ids: Sequence[Ids]) -> None:
         with torch.inference_mode():
