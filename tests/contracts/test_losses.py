@@ -12,6 +12,7 @@ from freshtune.learn.batches import Batch
 from freshtune.learn.losses import LOSSES, Loss
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.supervised import Supervised
+from freshtune.learn.losses.trained import Trained
 from freshtune.model.adapters import ADAPTERS
 from freshtune.model.backbone import open_backbone
 from freshtune.model.heads import HEADS, Head
@@ -27,6 +28,7 @@ LABELS: dict[str, tuple[Label, ...]] = {
     "ordinal": (1, 5, 3, (0.1, 0.2, 0.3, 0.2, 0.2)),
     "score": (0.0, 2.0, 1.25, (0.4,)),
 }
+NOTHING_ELSE = Trained(lambda: torch.zeros(4, 3, 8), lambda hidden: hidden[:, 0, :0], {}, {})
 members = pytest.mark.parametrize("loss", [member() for member in LOSSES.values()], ids=list(LOSSES))
 heads = pytest.mark.parametrize("head", EVERY_HEAD, ids=lambda head: head.kind)
 
@@ -69,7 +71,7 @@ def test_its_name_is_its_key_and_its_fields_are_frozen(loss: Any) -> None:
 @pytest.mark.parametrize("size", [0.0, 1.0, 100.0, 1e4])
 def test_it_is_one_finite_number_that_is_not_negative(loss: Loss, head: Head, size: float) -> None:
     logits = logits_of(head, size, 1).requires_grad_()
-    value = loss(batch_of(head, logits_of(head, size, 2)), logits)
+    value = loss(batch_of(head, logits_of(head, size, 2)), logits, NOTHING_ELSE)
     assert value.shape == ()
     assert value.dtype == torch.float32
     assert torch.isfinite(value)
@@ -83,7 +85,7 @@ def test_it_is_one_finite_number_that_is_not_negative(loss: Loss, head: Head, si
 @heads
 def test_without_a_teacher_it_can_still_be_summed(loss: Loss, head: Head) -> None:
     logits = logits_of(head, 1.0, 1).requires_grad_()
-    value = loss(batch_of(head, None), logits)
+    value = loss(batch_of(head, None), logits, NOTHING_ELSE)
     value.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(value)
 
@@ -93,10 +95,10 @@ def test_without_a_teacher_it_can_still_be_summed(loss: Loss, head: Head) -> Non
 def test_it_falls_along_its_gradient(loss: Loss, head: Head) -> None:
     logits = logits_of(head, 1.0, 1).requires_grad_()
     batch = batch_of(head, logits_of(head, 1.0, 2))
-    value = loss(batch, logits)
+    value = loss(batch, logits, NOTHING_ELSE)
     value.backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
-    assert loss(batch, (logits - 0.1 * logits.grad).detach()) < value
+    assert loss(batch, (logits - 0.1 * logits.grad).detach(), NOTHING_ELSE) < value
 
 
 @members
@@ -109,7 +111,7 @@ def test_gradient_reaches_trainable_weights_alone(
     ADAPTERS[adapter]().attach(model)
     batch = batch_of(head, logits_of(head, 1.0, 2))
     model.train()
-    loss(batch, model(batch.inputs, batch.attention_mask)).backward()  # type: ignore[no-untyped-call]
+    loss(batch, model(batch.inputs, batch.attention_mask), NOTHING_ELSE).backward()  # type: ignore[no-untyped-call]
     reached = {name for name, weight in model.named_parameters() if weight.grad is not None}
     assert reached <= {name for name, weight in model.named_parameters() if weight.requires_grad}
     assert {"head.weight", "head.bias"} <= reached

@@ -16,6 +16,7 @@ from freshtune.faults import fault_point
 from freshtune.learn.batches import Batch, TrainingSet, assemble, epochs, length_batches
 from freshtune.learn.losses import Loss
 from freshtune.learn.losses.supervised import Supervised
+from freshtune.learn.losses.trained import Trained
 from freshtune.learn.optimiser import warmed_linear
 from freshtune.learn.state import Diverged, Run, State
 
@@ -190,8 +191,9 @@ def _step(
 
     model.train()
     with precision():
-        logits = _forward(model, batch.inputs, batch.attention_mask, cut)
-    loss = sum((term.weight * term(batch, logits.float()) for term in terms), logits.new_zeros(()))
+        logits = _forward(model, batch.inputs, batch.attention_mask, cut).float()
+    trained = _trained(model, cut, batch, state)
+    loss = sum((term.weight * term(batch, logits, trained) for term in terms), logits.new_zeros(()))
     value = float(loss.detach())
     if not math.isfinite(value):
         raise Diverged(f"of step {state.progress.step + 1}", value)
@@ -199,6 +201,24 @@ def _step(
     clip_grad_norm_(state.optimiser.weights, settings.clip)
     state.optimiser.step(state.progress.step + 1, warmed_linear(state.progress.step, total, settings.warmup_ratio))
     return value
+
+
+def _trained(model: "TextModel", cut: int, batch: Batch, state: State) -> Trained:
+    """The model as the terms of one step see it."""
+    import torch
+
+    def hidden() -> "Tensor":
+        if batch.inputs.dtype.is_floating_point:
+            return batch.inputs
+        with torch.no_grad():
+            return model.lower(batch.inputs, batch.attention_mask, 0)
+
+    def logits(inputs: "Tensor") -> "Tensor":
+        with precision():
+            above = cut if batch.inputs.dtype.is_floating_point else 0
+            return model.upper(inputs, batch.attention_mask, above).float()
+
+    return Trained(hidden, logits, state.weights, state.begun)
 
 
 def _forward(model: "TextModel", inputs: "Tensor", mask: "Tensor", cut: int) -> "Tensor":

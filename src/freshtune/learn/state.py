@@ -45,13 +45,19 @@ class Run:
 
 @dataclass
 class State:
-    """What a run has come to: what a checkpoint holds."""
+    """What a run has come to: what a checkpoint holds, and the weights that it began with."""
 
     model: "TextModel"
     optimiser: AdamW
     names: Sequence[str]
     progress: Progress
     best: dict[str, "Tensor"]
+    begun: Mapping[str, "Tensor"]
+
+    @property
+    def weights(self) -> dict[str, "Tensor"]:
+        """The trained weights by name."""
+        return dict(self._trained())
 
     @staticmethod
     def fresh(model: "TextModel", settings: "Fit", run: Run | None) -> "State":
@@ -62,7 +68,8 @@ class State:
         ]
         optimiser = AdamW(list(trained.values()), rates, settings.weight_decay)
         begun = Progress(_fingerprint(run, trained) if run else "")
-        state = State(model, optimiser, list(trained), begun, {})
+        first = {name: weight.detach().clone() for name, weight in trained.items()}
+        state = State(model, optimiser, list(trained), begun, {}, first)
         found = checkpoint.load(run.folder, begun.fingerprint) if run else None
         if found:
             state._resume(*found)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from freshtune.learn.batches import Batch
+    from freshtune.learn.losses.trained import Trained
 
 
 class Loss(Protocol):
@@ -19,8 +20,8 @@ class Loss(Protocol):
     def weight(self) -> float:
         """Factor in the sum."""
 
-    def __call__(self, batch: "Batch", logits: "torch.Tensor") -> "torch.Tensor":
-        """The term's mean over the batch, before its weight; logits are float ``[b, outputs]``."""
+    def __call__(self, batch: "Batch", logits: "torch.Tensor", model: "Trained") -> "torch.Tensor":
+        """The term's mean over the batch, before its weight; logits are float32 ``[b, outputs]``."""
 
 
 LOSSES: Mapping[str, type[Loss]] = {"supervised": Supervised, "distillation": Distillation}

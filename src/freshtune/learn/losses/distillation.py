@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import torch
 
     from freshtune.learn.batches import Batch
+    from freshtune.learn.losses.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Distillation:
     new: Annotated[float, Field(ge=0)] = 0.0
     name: Literal["distillation"] = "distillation"
 
-    def __call__(self, batch: "Batch", logits: "torch.Tensor") -> "torch.Tensor":
+    def __call__(self, batch: "Batch", logits: "torch.Tensor", model: "Trained | None" = None) -> "torch.Tensor":  # noqa: ARG002
         """Mean over the batch; 0 without a teacher."""
         import torch
         from torch.nn import functional

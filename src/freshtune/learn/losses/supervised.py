@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import torch
 
     from freshtune.learn.batches import Batch
+    from freshtune.learn.losses.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Supervised:
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     name: Literal["supervised"] = "supervised"
 
-    def __call__(self, batch: "Batch", logits: "torch.Tensor") -> "torch.Tensor":
+    def __call__(self, batch: "Batch", logits: "torch.Tensor", model: "Trained | None" = None) -> "torch.Tensor":  # noqa: ARG002
         """Mean over the batch, each example with its weight."""
         from torch.nn import functional
 
