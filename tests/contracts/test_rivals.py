@@ -35,6 +35,7 @@ def stream() -> Stream:
     return cut(examples, Cutting(base=2, limit=80, judges=60))
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # between peft and transformers
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_it_plays_a_stream(
     name: str, tiny: Path, stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,6 @@ import typer
 
 from freshtune.cli.terminal import AsJson, command, line, note, say, table
 from freshtune.errors import UsageError
-from freshtune.settings import nearest
 
 if TYPE_CHECKING:
     from freshtune.records import Json
@@ -74,6 +73,7 @@ def replay(
 
 def _names(strategies: str) -> list[str]:
     from freshtune.rivals import STRATEGIES as KNOWN
+    from freshtune.settings import nearest
 
     names = [name.strip() for name in strategies.split(",") if name.strip()]
     for name in names:
