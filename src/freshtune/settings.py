@@ -28,7 +28,14 @@ from freshtune.judge.case import Gate
 from freshtune.judge.label_test import LabelTest
 from freshtune.judge.windows import WindowSizes
 from freshtune.learn.challenger import Learn
+from freshtune.learn.fit import Fit
 from freshtune.learn.losses import LOSSES, Loss
+from freshtune.learn.memory import MEMORIES, Memory
+from freshtune.learn.memory.balanced import Balanced
+from freshtune.learn.optimisers import OPTIMISERS, Optimiser
+from freshtune.learn.optimisers.adamw import AdamW
+from freshtune.learn.schedules import SCHEDULES, Schedule
+from freshtune.learn.schedules.linear import Linear
 from freshtune.model.adapters import ADAPTERS, Adapter
 from freshtune.model.adapters.top_layers import TopLayers
 from freshtune.serve.service import ServeSettings
@@ -42,10 +49,16 @@ ENVIRONMENT = "FRESHTUNE__"
 if TYPE_CHECKING:
     AnyAdapter: TypeAlias = Adapter
     AnyLoss: TypeAlias = Loss
+    AnyMemory: TypeAlias = Memory
+    AnyOptimiser: TypeAlias = Optimiser
+    AnySchedule: TypeAlias = Schedule
     AnyCompression: TypeAlias = Compression
 else:  # the members themselves, told apart by their ``name``
     AnyAdapter = Annotated[reduce(or_, ADAPTERS.values()), Field(discriminator="name")]
     AnyLoss = Annotated[reduce(or_, LOSSES.values()), Field(discriminator="name")]
+    AnyMemory = Annotated[reduce(or_, MEMORIES.values()), Field(discriminator="name")]
+    AnyOptimiser = Annotated[reduce(or_, OPTIMISERS.values()), Field(discriminator="name")]
+    AnySchedule = Annotated[reduce(or_, SCHEDULES.values()), Field(discriminator="name")]
     AnyCompression = Annotated[reduce(or_, COMPRESSIONS.values()), Field(discriminator="name")]
 
 
@@ -87,11 +100,27 @@ class IntakeSettings:
 
 
 @dataclass(frozen=True)
+class FitSettings(Fit):
+    """``[learn.fit]`` and ``[learn.first]``, with the families' members spelled out."""
+
+    optimiser: AnyOptimiser = AdamW()
+    schedule: AnySchedule = Linear()
+
+    @staticmethod
+    def like(fit: Fit) -> "FitSettings":
+        """The same values."""
+        return FitSettings(**{place.name: getattr(fit, place.name) for place in dataclasses.fields(fit)})
+
+
+@dataclass(frozen=True)
 class LearnSettings(Learn):
     """``[learn]``, with the families' members spelled out."""
 
+    first: FitSettings = FitSettings.like(Learn.first)
+    fit: FitSettings = FitSettings.like(Learn.fit)
     adapter: AnyAdapter = TopLayers(k=2)
-    losses: tuple[AnyLoss, ...] = tuple(member() for member in LOSSES.values())
+    losses: tuple[AnyLoss, ...] = Learn.losses
+    memory: AnyMemory = Balanced()
 
 
 @dataclass(frozen=True)
@@ -135,7 +164,7 @@ class Settings:
         if name not in self.tasks:
             raise ConfigurationError(
                 f"This workspace has no task {name!r}.",
-                f"It has {', '.join(self.tasks)}." + _nearest(name, self.tasks),
+                f"It has {', '.join(self.tasks)}." + nearest(name, self.tasks),
                 f"Add a table [tasks.{name}] to {FILE}." if name in TASKS else f"The tasks are {', '.join(TASKS)}.",
             )
         return self.tasks[name]
@@ -182,7 +211,7 @@ def settings_of(tree: Mapping[str, Any]) -> Settings:
     if unknown:
         raise ConfigurationError(
             f"There is no task {unknown[0]!r}.",
-            _nearest(unknown[0], TASKS).strip(),
+            nearest(unknown[0], TASKS).strip(),
             f"The tasks are {', '.join(TASKS)}.",
         )
     tasks = {name: _task(name, value) for name, value in named.items()}
@@ -294,7 +323,7 @@ def _known_keys(kind: Any, value: Any, place: str) -> None:
         if key not in names:
             raise ConfigurationError(
                 f"There is no setting {'.'.join(filter(None, (place, key)))}.",
-                _nearest(key, names).strip(),
+                nearest(key, names).strip(),
                 f"Here are: {', '.join(names)}.",
             )
         _known_keys(hints[key], part, f"{place}.{key}".strip("."))
@@ -311,13 +340,13 @@ def _member(kind: Any, value: Any, place: str) -> Any:
         if members and name not in members:
             raise ConfigurationError(
                 f"{place}.name = {name!r} is none that there is.",
-                _nearest(str(name), members).strip(),
+                nearest(str(name), members).strip(),
                 f"There are {', '.join(members)}.",
             )
         return members.get(str(name), kind)
     return kind
 
 
-def _nearest(name: str, known: typing.Iterable[str]) -> str:
+def nearest(name: str, known: typing.Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), 1, 0.5)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -7,20 +7,29 @@ smallest of both. The hash is of the text, unsalted: two shops with the same tex
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from freshtune.records import Example
 
+_HASH_BYTES = 7
+_HASHES = 1 << 8 * _HASH_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One kept example: where to find it, and what it stands for."""
+    """One kept example: where to find it, and what it stands for.
+
+    Attributes:
+        hash: of its text, 56 bits; the order of a fair sample.
+        rank: its place in the order of a memory that chooses otherwise, the lowest first; None where none did.
+    """
 
     id: str
     label: str
     category: str
     hash: int
+    rank: float | None = None
 
     @property
     def stratum(self) -> tuple[str, str]:
@@ -33,12 +42,33 @@ def standing(example: Example) -> Standing:
     label = example.label
     name = "soft" if isinstance(label, tuple) else str(round(label)) if isinstance(label, float) else str(label)
     content = f"{example.split_key}\0{example.pair or ''}".encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(content, digest_size=7).digest()
+    digest = hashlib.blake2b(content, digest_size=_HASH_BYTES).digest()
     return Standing(example.id, name, example.category or "", int.from_bytes(digest))
 
 
-def stratified(standings: Iterable[Standing], size: int) -> tuple[Standing, ...]:
+Order = Callable[[Standing], tuple[float, int, str]]
+
+
+def by_hash(row: Standing) -> tuple[float, int, str]:
+    """The order of a fair sample."""
+    return 0.0, row.hash, row.id
+
+
+def by_rank(row: Standing) -> tuple[float, int, str]:
+    """The order of a memory; what it did not rank comes at a fair place in [0, 1]."""
+    return uniform(row) if row.rank is None else row.rank, row.hash, row.id
+
+
+def uniform(row: Standing) -> float:
+    """The hash as a number in [0, 1]."""
+    return row.hash / _HASHES
+
+
+def stratified(standings: Iterable[Standing], size: int, order: Order = by_hash) -> tuple[Standing, ...]:
     """Keep at most ``size``, as evenly over the strata as they allow: what a small stratum leaves goes to the others.
+
+    Args:
+        order: of each stratum the lowest stay.
 
     >>> rows = [Standing(str(i), "a" if i < 90 else "b", "", i * 7919 % 101) for i in range(100)]
     >>> kept = stratified(rows, 30)
@@ -49,11 +79,7 @@ def stratified(standings: Iterable[Standing], size: int) -> tuple[Standing, ...]
     for row in standings:
         strata[row.stratum][row.id] = row
     shares = _even_shares({stratum: len(rows) for stratum, rows in strata.items()}, size)
-    kept = [
-        row
-        for stratum in sorted(strata)
-        for row in sorted(strata[stratum].values(), key=lambda row: (row.hash, row.id))[: shares[stratum]]
-    ]
+    kept = [row for stratum in sorted(strata) for row in sorted(strata[stratum].values(), key=order)[: shares[stratum]]]
     return tuple(kept)
 
 

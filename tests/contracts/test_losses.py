@@ -1,180 +1,268 @@
-"""The laws of every loss, on every kind of head."""
+"""The laws of every loss, on every kind of head, wherever the first trained layer lies."""
 
 import dataclasses
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from freshtune.learn.batches import Batch
-from freshtune.learn.losses import LOSSES, Loss
+from freshtune.learn.losses import COMPARING, LABELLED, LOSSES, Loss
 from freshtune.learn.losses.distillation import Distillation
+from freshtune.learn.losses.divergence import divergence
+from freshtune.learn.losses.pairwise import Pairwise
 from freshtune.learn.losses.supervised import Supervised
-from freshtune.model.adapters import ADAPTERS
-from freshtune.model.backbone import open_backbone
+from freshtune.learn.losses.trained import Trained
 from freshtune.model.heads import HEADS, Head
-from freshtune.model.heads.classes import Classes
-from freshtune.model.heads.ordinal import Ordinal
-from freshtune.model.heads.score import Score
-from freshtune.records import Label
+from tests.learn.losses.toys import EVERY_HEAD, LABELS, PLACES, Toy, rows_of, seen, toy
 from tests.model.tiny_models import saved
 
-EVERY_HEAD: tuple[Head, ...] = (Classes(("差", "good", "手机")), Ordinal(1, 5), Score(0, 2))
-LABELS: dict[str, tuple[Label, ...]] = {
-    "classes": ("差", "手机", (0.2, 0.3, 0.5), (1.0, 0.0, 0.0)),
-    "ordinal": (1, 5, 3, (0.1, 0.2, 0.3, 0.2, 0.2)),
-    "score": (0.0, 2.0, 1.25, (0.4,)),
-}
-members = pytest.mark.parametrize("loss", [member() for member in LOSSES.values()], ids=list(LOSSES))
+SETTINGS: dict[str, tuple[Loss, ...]] = {
+    name: (member(),) for name, member in LOSSES.items()
+} | {
+    "supervised": (Supervised(), Supervised(focal_gamma=2, class_balance=0.9), Supervised(focal_gamma=0.5)),
+    "pairwise": (Pairwise(), Pairwise(form="hinge", margin=50.0)),
+}  # fmt: skip
+PASSES = {
+    "supervised": 0, "distillation": 0, "squared_error": 0, "pairwise": 0, "listwise": 0, "l2_sp": 0, "ewc": 0,
+    "r_drop": 1, "fgm": 2, "pgd": 3 + 1, "freelb": 2, "virtual_adversarial": 1 + 2, "smart": 1 + 2,
+}  # fmt: skip
+"""Passes forward beyond the step's own, as each docstring states them, by the default settings."""
+members = pytest.mark.parametrize(
+    "loss",
+    [loss for losses in SETTINGS.values() for loss in losses],
+    ids=[f"{name}-{number}" for name, losses in SETTINGS.items() for number in range(len(losses))],
+)
 heads = pytest.mark.parametrize("head", EVERY_HEAD, ids=lambda head: head.kind)
+places = pytest.mark.parametrize("place", PLACES)
 
 
-def batch_of(head: Head, teacher: torch.Tensor | None, weights: tuple[float, ...] = (1, 1, 1, 1)) -> Batch:
-    targets = np.stack([head.target(label) for label in LABELS[head.kind]])
-    return Batch(
-        head=head,
-        inputs=torch.tensor([[5, 6, 7], [8, 9, 10], [11, 12, 13], [14, 15, 16]]),
-        attention_mask=torch.ones(4, 3, dtype=torch.int64),
-        targets=torch.from_numpy(targets),
-        weights=torch.tensor(weights, dtype=torch.float32),
-        remembered=torch.tensor([True, False, True, True]),
-        teacher=teacher,
-    )
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    return saved("bert", tmp_path_factory.mktemp("model"))
 
 
-def logits_of(head: Head, size: float, seed: int) -> torch.Tensor:
-    return torch.randn(4, head.outputs, generator=torch.Generator().manual_seed(seed)) * size
+def value(loss: Loss, made: Toy, seed: int = 1) -> torch.Tensor:
+    torch.manual_seed(seed)
+    return loss(made.batch, made.logits, made.trained)
 
 
-def plain(number: float) -> torch.Tensor:
-    return torch.tensor(number)
+def gradients(value: torch.Tensor, made: Toy) -> dict[str, torch.Tensor]:
+    value.backward(retain_graph=True)  # type: ignore[no-untyped-call]
+    found = {name: weight.grad for name, weight in made.model.named_parameters() if weight.grad is not None}
+    made.model.zero_grad()
+    return found
 
 
 def test_every_member_and_every_head_is_under_test() -> None:
     assert {head.kind for head in EVERY_HEAD} == set(HEADS) == set(LABELS)
-    assert set(LOSSES) == {"supervised", "distillation"}, "a new member needs its zero in this file"
+    assert set(LOSSES) == set(SETTINGS) == set(PASSES) == set(ZEROS), "a new member needs its zero in this file"
+    assert set(LABELLED) | set(COMPARING) <= set(LOSSES.values())
 
 
-@members
-def test_its_name_is_its_key_and_its_fields_are_frozen(loss: Any) -> None:
-    assert type(loss).__name__ == LOSSES[loss.name].__name__
+@pytest.mark.parametrize("name", LOSSES)
+def test_its_name_is_its_key_and_its_fields_are_frozen(name: str) -> None:
+    loss: Any = LOSSES[name]()
+    assert loss.name == name
+    assert loss.weight > 0
     with pytest.raises(dataclasses.FrozenInstanceError):
         loss.weight = 2.0
 
 
 @members
 @heads
-@pytest.mark.parametrize("size", [0.0, 1.0, 100.0, 1e4])
-def test_it_is_one_finite_number_that_is_not_negative(loss: Loss, head: Head, size: float) -> None:
-    logits = logits_of(head, size, 1).requires_grad_()
-    value = loss(batch_of(head, logits_of(head, size, 2)), logits)
-    assert value.shape == ()
-    assert value.dtype == torch.float32
-    assert torch.isfinite(value)
-    assert value >= -1e-6
-    value.backward()  # type: ignore[no-untyped-call]
-    assert logits.grad is not None
-    assert torch.isfinite(logits.grad).all()
-
-
-@members
-@heads
-def test_without_a_teacher_it_can_still_be_summed(loss: Loss, head: Head) -> None:
-    logits = logits_of(head, 1.0, 1).requires_grad_()
-    value = loss(batch_of(head, None), logits)
-    value.backward()  # type: ignore[no-untyped-call]
-    assert torch.isfinite(value)
-
-
-@members
-@heads
-def test_it_falls_along_its_gradient(loss: Loss, head: Head) -> None:
-    logits = logits_of(head, 1.0, 1).requires_grad_()
-    batch = batch_of(head, logits_of(head, 1.0, 2))
-    value = loss(batch, logits)
-    value.backward()  # type: ignore[no-untyped-call]
-    assert logits.grad is not None
-    assert loss(batch, (logits - 0.1 * logits.grad).detach()) < value
-
-
-@members
-@pytest.mark.parametrize("adapter", ADAPTERS)
-@heads
-def test_gradient_reaches_trainable_weights_alone(
-    loss: Loss, adapter: str, head: Head, tmp_path_factory: pytest.TempPathFactory
+@places
+@pytest.mark.parametrize("size", [0.0, 1.0, 1e5])
+def test_it_is_one_finite_number_that_is_not_negative(
+    folder: Path, loss: Loss, head: Head, place: str, size: float
 ) -> None:
-    model = open_backbone(str(_folder(tmp_path_factory)), None, head.outputs, 16)[0]
-    ADAPTERS[adapter]().attach(model)
-    batch = batch_of(head, logits_of(head, 1.0, 2))
-    model.train()
-    loss(batch, model(batch.inputs, batch.attention_mask)).backward()  # type: ignore[no-untyped-call]
-    reached = {name for name, weight in model.named_parameters() if weight.grad is not None}
-    assert reached <= {name for name, weight in model.named_parameters() if weight.requires_grad}
-    assert {"head.weight", "head.bias"} <= reached
+    made = toy(folder, head, place, size=size)
+    found = value(loss, made)
+    assert found.shape == ()
+    assert found.dtype == torch.float32
+    assert torch.isfinite(found)
+    assert found >= -1e-6
+    assert all(torch.isfinite(gradient).all() for gradient in gradients(found, made).values())
 
 
+@members
 @heads
-def test_distillation_is_zero_where_the_teacher_agrees_and_nowhere_else(head: Head) -> None:
-    logits = logits_of(head, 2.0, 1)
-    for temperature in (1.0, 4.0):
-        loss = Distillation(temperature=temperature, remembered=1.0, new=1.0)
-        same = logits.clone().requires_grad_()
-        value = loss(batch_of(head, logits), same)
-        value.backward()  # type: ignore[no-untyped-call]
-        torch.testing.assert_close(value.detach(), plain(0.0), atol=1e-5, rtol=0)
-        assert same.grad is not None
-        assert same.grad.abs().max() < 1e-5
-        assert loss(batch_of(head, logits + logits_of(head, 1.0, 3)), logits) > 1e-4
+@places
+def test_gradient_reaches_trained_weights_alone_and_only_when_it_is_asked_for(
+    folder: Path, loss: Loss, head: Head, place: str
+) -> None:
+    made = toy(folder, head, place)
+    inputs = made.batch.inputs.clone()
+    found = value(loss, made)
+    assert all(weight.grad is None for weight in made.model.parameters())
+    reached = gradients(found, made)
+    assert {"head.weight", "head.bias"} <= set(reached) <= set(made.trained.weights)
+    assert torch.equal(made.batch.inputs, inputs)
+    assert not made.batch.inputs.requires_grad
 
 
+@members
 @heads
-def test_distillation_weighs_what_is_remembered_and_what_is_new_apart(head: Head) -> None:
-    batch, logits = batch_of(head, logits_of(head, 2.0, 2)), logits_of(head, 2.0, 1)
-    both, old, new = (
-        Distillation(remembered=remembered, new=new)(batch, logits)
-        for remembered, new in ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0))
+@places
+def test_it_falls_along_its_gradient(folder: Path, loss: Any, head: Head, place: str) -> None:
+    is_held = loss.name == "virtual_adversarial"
+    dropout = 0.0 if is_held else 0.1
+    made = toy(folder, head, place, dropout)
+    before = value(loss, made)
+    found = gradients(before, made)
+    length = sum(float(gradient.square().sum()) for gradient in found.values()) ** 0.5
+    assert length > 0
+    after = []
+    for step in (1e-1, 1e-2, 1e-3):
+        again = toy(folder, head, place, dropout)
+        with torch.no_grad():
+            for name, gradient in found.items():
+                again.trained.weights[name].sub_(gradient * (step / length))
+        again = seen(again, again.trained.begun)
+        if is_held:  # the noise, and the answer without it, are constants there
+            said = again.trained.logits(made.asked[-1])
+            after.append(float(divergence(head, made.logits, said).mean().detach()))
+        else:
+            after.append(float(value(loss, again).detach()))
+    assert min(after) < float(before.detach())
+
+
+@members
+@heads
+@places
+def test_padding_never_matters(folder: Path, loss: Loss, head: Head, place: str) -> None:
+    short, long = (toy(folder, head, place, padding=padding) for padding in (0, 5))
+    ours, theirs = value(loss, short), value(loss, long)
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
+    first, second = gradients(ours, short), gradients(theirs, long)
+    largest = max(float(gradient.abs().max()) for gradient in first.values())
+    for name, gradient in first.items():
+        if name.endswith(("tokens.weight", "positions.weight")):
+            continue  # the padding token has a row of its own there, which nothing looks at
+        torch.testing.assert_close(gradient, second[name], rtol=1e-2, atol=1e-3 * largest + 1e-9)
+
+
+@members
+@heads
+@places
+def test_the_seed_alone_decides_it(folder: Path, loss: Loss, head: Head, place: str) -> None:
+    once, again = (toy(folder, head, place, dropout=0.2) for _ in range(2))
+    ours, theirs = value(loss, once), value(loss, again)
+    assert torch.equal(ours, theirs)
+    first, second = gradients(ours, once), gradients(theirs, again)
+    assert all(torch.equal(gradient, second[name]) for name, gradient in first.items())
+
+
+@members
+@heads
+@places
+def test_it_asks_the_model_as_often_as_it_says(folder: Path, loss: Any, head: Head, place: str) -> None:
+    made = toy(folder, head, place)
+    value(loss, made)
+    assert len(made.asked) == PASSES[loss.name]
+    real = made.batch.attention_mask.bool()
+    for asked in made.asked:
+        assert torch.equal(asked[~real], made.trained.hidden()[~real]), "nothing is added to padding"
+
+
+@members
+@heads
+@places
+@pytest.mark.parametrize("rows", [[1], [0, 3], [0, 0, 0]], ids=["one example", "two groups", "one label"])
+def test_small_and_one_sided_batches_without_teacher_or_memory(
+    folder: Path, loss: Loss, head: Head, place: str, rows: list[int]
+) -> None:
+    made = toy(folder, head, place)
+    batch = replace(rows_of(made.batch, rows), teacher=None, remembered=torch.zeros(len(rows), dtype=torch.bool))
+    for groups in (batch.groups, None):
+        few = seen(made, made.trained.begun, replace(batch, groups=groups))
+        few.trained = replace(few.trained, importance=None)
+        found = value(loss, few)
+        assert torch.isfinite(found)
+        assert found >= -1e-6
+        assert {"head.weight", "head.bias"} <= set(gradients(found, few)), "it can be summed"
+
+
+def sure(made: Toy) -> Toy:
+    """Logits that say just what hard labels are."""
+    few = replace(made, batch=rows_of(made.batch, [0, 1]))
+    few.logits = few.batch.targets * 200 - 100
+    return few
+
+
+def taught_by_itself(made: Toy) -> Toy:
+    return replace(made, batch=replace(made.batch, teacher=made.logits.detach()))
+
+
+def as_listed(made: Toy) -> Toy:
+    """All of one group say the same, and so do their labels."""
+    made.logits = made.logits[:1].expand_as(made.logits)
+    return replace(made, batch=replace(made.batch, targets=made.batch.targets[:1].expand_as(made.batch.targets)))
+
+
+def without_noise(made: Toy) -> Toy:
+    """An input of norm 0, of which no share is anything; sure of hard labels whatever is asked."""
+    few = sure(made)
+    few.trained = replace(
+        few.trained,
+        hidden=lambda: torch.zeros(2, 6, 8),
+        logits=lambda hidden: few.logits + hidden.sum() * 0,
     )
-    torch.testing.assert_close(old + new, both)
-    assert old > 0 < new
+    return few
 
 
+def at_the_start(made: Toy) -> Toy:
+    begun = {name: weight.detach().clone() for name, weight in made.trained.weights.items()}
+    return replace(made, trained=replace(made.trained, begun=begun))
+
+
+ZEROS: dict[str, Callable[[Toy], Toy]] = {
+    "supervised": sure, "squared_error": sure, "pairwise": sure, "listwise": as_listed,
+    "distillation": taught_by_itself, "fgm": without_noise, "pgd": without_noise, "freelb": without_noise,
+    "virtual_adversarial": without_noise, "smart": without_noise, "r_drop": lambda made: made,
+    "l2_sp": at_the_start, "ewc": at_the_start,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
 @heads
-def test_supervised_is_lowest_where_the_answer_is_the_label(head: Head) -> None:
-    """For a soft label too: no other logits have a lower loss than those that say just that."""
-    batch = batch_of(head, None)
-    target = batch.targets.clamp(1e-6, 1 - 1e-6)
-    right = target.log() if head.kind == "classes" else (target / (1 - target)).log()
-    lowest = Supervised()(batch, right)
-    for seed in range(20):
-        assert Supervised()(batch, right + logits_of(head, 0.5, seed)) > lowest
-    hard = [row for row, label in enumerate(LABELS[head.kind]) if not isinstance(label, tuple) and label != 1.25]
-    rows = torch.tensor(hard)
-    sure = dataclasses.replace(
-        batch, targets=batch.targets[rows], weights=batch.weights[rows], remembered=batch.remembered[rows]
+@places
+def test_it_is_zero_where_there_is_nothing_to_say(folder: Path, name: str, head: Head, place: str) -> None:
+    """Labels met, teacher or other answer agreed with, no noise, nothing dropped, weights where they began."""
+    nothing = ZEROS[name](toy(folder, head, place))
+    nothing.logits = nothing.logits.detach().requires_grad_()
+    for loss in SETTINGS[name]:
+        found = value(loss, nothing)
+        torch.testing.assert_close(found.detach(), torch.tensor(0.0), atol=1e-5, rtol=0)
+        (gradient,) = torch.autograd.grad(found, nothing.logits, allow_unused=True)
+        assert gradient is None or gradient.abs().max() < 1e-5
+    assert (
+        name in ("supervised", "squared_error", "pairwise") or value(LOSSES[name](), toy(folder, head, place, 0.2)) > 0
     )
-    assert Supervised()(sure, right[rows]) < 1e-4, "0 where every hard label is met"
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@heads
+def test_its_weight_is_for_the_sum_alone(folder: Path, name: str, head: Head) -> None:
+    loss: Any = LOSSES[name]()
+    once, twice = (value(replace(loss, weight=weight), toy(folder, head, "hidden")) for weight in (1.0, 2.0))
+    assert torch.equal(once, twice)
 
 
 @heads
-def test_supervised_takes_each_example_with_its_weight(head: Head) -> None:
-    logits = logits_of(head, 1.0, 1)
-    alone = [Supervised()(batch_of(head, None, tuple(float(i == row) for i in range(4))), logits) for row in range(4)]
-    torch.testing.assert_close(Supervised()(batch_of(head, None), logits), sum(alone, plain(0.0)))
-    torch.testing.assert_close(Supervised()(batch_of(head, None, (2, 0, 0, 3)), logits), 2 * alone[0] + 3 * alone[3])
-    assert Supervised()(batch_of(head, None, (0, 0, 0, 0)), logits) == 0
+def test_terms_without_passes_need_no_model(head: Head, folder: Path) -> None:
+    made = toy(folder, head, "hidden")
 
+    def never(*_: object) -> torch.Tensor:
+        raise AssertionError("no pass was promised")
 
-@heads
-def test_label_smoothing_keeps_an_answer_from_being_too_sure(head: Head) -> None:
-    batch, smooth = batch_of(head, None), Supervised(label_smoothing=0.2)
-    target = batch.targets.clamp(1e-6, 1 - 1e-6)
-    right = target.log() if head.kind == "classes" else (target / (1 - target)).log()
-    assert smooth(batch, right) > smooth(batch, right * 0.2)
-
-
-def _folder(tmp_path_factory: pytest.TempPathFactory, kept: list[Path] = []) -> Path:  # noqa: B006 (one for all)
-    if not kept:
-        kept.append(saved("bert", tmp_path_factory.mktemp("model")))
-    return kept[0]
+    nothing = Trained(never, never, {}, {})
+    for name, passes in PASSES.items():
+        if not passes:
+            for loss in SETTINGS[name]:
+                assert torch.isfinite(loss(made.batch, made.logits, nothing))
+    assert Distillation()(made.batch, made.logits) > 0, "the teacher's term and the labels' stand alone"
+    assert Supervised()(made.batch, made.logits) > 0

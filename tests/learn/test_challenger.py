@@ -15,7 +15,7 @@ from freshtune.learn.challenger import Challenger, Learn, Lesson, begin, tune
 from freshtune.learn.fit import Fit, predict
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.supervised import Supervised
-from freshtune.learn.memory import Memory
+from freshtune.learn.memory.balanced import Balanced
 from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.head_only import HeadOnly
 from freshtune.model.adapters.top_layers import TopLayers
@@ -30,8 +30,8 @@ FIT = Fit(
     checkpoint_seconds=1e9,
 )  # fmt: skip
 LEARN = Learn(
-    first=FIT, fit=FIT, adapter=TopLayers(k=1), losses=(Supervised(), Distillation()), memory=Memory(), average=(1.0,),
-    development=0.1,
+    first=FIT, fit=FIT, adapter=TopLayers(k=1), losses=(Supervised(), Distillation()), memory=Balanced(),
+    average=(1.0,), development=0.1,
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from freshtune.learn import checkpoint
 from freshtune.learn.batches import Batch, TrainingSet
 from freshtune.learn.fit import Fit, FitReport, Step, averaged, fit, predict, supervised_loss
 from freshtune.learn.losses.supervised import Supervised
+from freshtune.learn.losses.trained import Trained
 from freshtune.learn.state import Diverged, Run
 from freshtune.model.adapters.head_only import HeadOnly
 from tests.learn.toys import only, open_toy, separable
@@ -138,7 +139,7 @@ class Counted:
     weight: float = 1.0
     name: str = "counted"
 
-    def __call__(self, batch: Batch, logits: Tensor) -> Tensor:
+    def __call__(self, batch: Batch, logits: Tensor, model: Trained) -> Tensor:
         self.calls.append(len(batch.inputs))
         return logits.sum() * 0 + self.value
 

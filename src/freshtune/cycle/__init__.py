@@ -1,8 +1,11 @@
 """The story: what is new in the log becomes a better model, or is refused with reasons. Read this file first."""
 
+from functools import partial
+
 from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, overruled, pending, trunk_cache
 from freshtune.cycle.extras import require_extra
-from freshtune.cycle.gathering import gather, quarantined, require_judges
+from freshtune.cycle.familiarity import distance_from, evidence_of
+from freshtune.cycle.gathering import gather, look, quarantined, require_judges
 from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.rehearsal import Rehearsal
@@ -42,7 +45,8 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             for words in overruled(bundle, settings.model):
                 phases.on_remark(words)
             within = range_of_run(shop, task, pending(shop, task))
-            gathered = gather(shop, task, settings, within, Rehearsal.read(bundle.folder / REHEARSAL))
+            before = Rehearsal.read(bundle.folder / REHEARSAL)
+            gathered = gather(shop, task, settings, within, before, partial(distance_from, bundle))
             if not gathered.delta.labelled:
                 finish_run(shop, task)
                 raise nothing_new(task, f"{gathered.delta.counts.events} events came, none of them with a label.")
@@ -98,6 +102,8 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
 
             run = run_of(shop, task, settings.model.backbone, recipe_digest(settings), gathered.to_learn)
             bundle = first_model(task, settings, gathered, run, folder, cache, phases.on_step)
+            seen = evidence_of(bundle, gathered.delta.labelled)
+            gathered = gathered.remembering(settings.learn.memory, seen)
         with phases("judge"):
             ours = scorecards(bundle.predictor(), task, gathered.held_out)
             incumbent = None if champion is None else bundle_of(shop, champion, settings.model, cache).predictor()
@@ -114,4 +120,4 @@ def pending_delta(shop: Workspace, task: Task, settings: Settings) -> Delta:
     Raises:
         NotFound: every event is consumed.
     """
-    return gather(shop, task, settings, pending(shop, task), Rehearsal(), dry=True).delta
+    return look(shop, task, settings, pending(shop, task))

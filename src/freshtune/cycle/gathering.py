@@ -1,6 +1,6 @@
 """From the log to what one update learns and is judged on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -11,6 +11,8 @@ from freshtune.cycle.rehearsal import Rehearsal
 from freshtune.errors import UsageError
 from freshtune.intake.deltas import collect_delta, labelled_examples
 from freshtune.judge.windows import advance, held_out_sets
+from freshtune.learn.memory import Memory
+from freshtune.learn.memory.evidence import Evidence
 from freshtune.records import Delta, Example, LogRange
 from freshtune.settings import Settings
 from freshtune.tasks import Task
@@ -26,7 +28,8 @@ class Gathered:
         remembered: old examples that are learned again beside it.
         said: what earlier champions said of examples of the memory, logits by id.
         held_out: ``new`` and ``old``, disjoint.
-        after: memory and windows as they are once the update is promoted.
+        after: memory and windows as they are once the update is promoted; what is new is in the memory from
+            :meth:`remembering` on.
     """
 
     delta: Delta
@@ -40,6 +43,11 @@ class Gathered:
         """What is new, then what is remembered."""
         return (*self.delta.labelled, *self.remembered)
 
+    def remembering(self, memory: Memory, evidence: Evidence) -> "Gathered":
+        """The same, what is new taken into the memory, by what was seen of it."""
+        kept = memory.keep(self.after.memory, self.delta.labelled, evidence)
+        return replace(self, after=replace(self.after, memory=kept))
+
     def saying(self, logits: NDArray[np.float32]) -> "Gathered":
         """The same, keeping what was said of the remembered examples, float32 ``[n, outputs]``, while they stay."""
         rounded = (tuple(round(float(value), 4) for value in row) for row in logits)
@@ -49,31 +57,42 @@ class Gathered:
         return replace(self, after=after)
 
 
+def look(shop: Workspace, task: Task, settings: Settings, within: LogRange) -> Delta:
+    """What a log range holds for a task; writes nothing."""
+    with closing(shop.delta_index(dry=True)) as index:
+        return collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantined(shop, task))
+
+
 def gather(
-    shop: Workspace, task: Task, settings: Settings, within: LogRange, before: Rehearsal, dry: bool = False
+    shop: Workspace,
+    task: Task,
+    settings: Settings,
+    within: LogRange,
+    before: Rehearsal,
+    distance: Callable[[Sequence[Example]], float] = lambda _: 0.0,
 ) -> Gathered:
     """Collect a delta, recall what mixes with it, and move the held-out windows on.
 
     Args:
         within: the log range.
         before: of the champion; empty for a first release.
-        dry: writes nothing.
+        distance: how far examples lie from what the champion knows, in [0, 1]; asked where the memory's mix hangs on
+            it.
     """
     quarantine = quarantined(shop, task)
-    with closing(shop.delta_index(dry)) as index:
+    with closing(shop.delta_index()) as index:
         delta = collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantine)
         again = {example.id for example in delta.labelled}
-        memory = settings.learn.memory
-        recalled = memory.recall([row for row in before.memory if row.id not in again], len(delta.labelled))
+        kept = tuple(row for row in before.memory if row.id not in again)
+        recalled = settings.learn.memory.recall(kept, len(delta.labelled), lambda: distance(delta.labelled))
         windows = advance(before.windows, delta.held_out, settings.judge.windows)
         wanted = [*(row.id for row in recalled), *windows.ids()]
         upto = max(within.upto, shop.registry.watermark(task.name))
         known = labelled_examples(shop.events, task, wanted, upto, index, quarantine)
     known |= {example.id: example for example in delta.held_out}
-    after = Rehearsal(memory.keep((row for row in before.memory if row.id not in again), delta.labelled), windows)
     remembered = tuple(known[row.id] for row in recalled if row.id in known)
-    said = {row.id: before.said[row.id] for row in before.memory if row.id in before.said and row.id not in again}
-    return Gathered(delta, remembered, said, held_out_sets(windows, known), after)
+    said = {row.id: before.said[row.id] for row in kept if row.id in before.said}
+    return Gathered(delta, remembered, said, held_out_sets(windows, known), Rehearsal(kept, windows))
 
 
 def quarantined(shop: Workspace, task: Task) -> list[LogRange]:

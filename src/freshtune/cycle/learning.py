@@ -11,6 +11,7 @@ from freshtune.cycle.lessons import hidden, lesson, mean_vectors
 from freshtune.judge.label_test import LabelTest, examine_labels
 from freshtune.learn.challenger import Challenger, Learn, tune
 from freshtune.learn.fit import Step
+from freshtune.learn.memory.evidence import Evidence
 from freshtune.learn.state import Run
 from freshtune.records import Example, Finding
 from freshtune.ship.bundle import Bundle
@@ -55,7 +56,9 @@ def learn(
     material = lesson(new, gathered.remembered, inputs[:learned], settings.development)
     model = bundle.top()
     challenger = tune(model, bundle.facts.cut, bundle.head, material, teacher[:learned], settings, run, on_step)
-    return Learned(challenger, finding, gathered.saying(teacher[len(new) : learned]))
+    seen = Evidence(bundle.head, lambda: mean_vectors(inputs[: len(new)]), lambda: teacher[: len(new)])
+    remembering = gathered.remembering(settings.memory, seen)
+    return Learned(challenger, finding, remembering.saying(teacher[len(new) : learned]))
 
 
 def _teacher(

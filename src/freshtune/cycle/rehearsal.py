@@ -1,6 +1,6 @@
 """What a release hands to the next update: whom to remember, and who judges. Ids and logits; texts stay in the log."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Rehearsal:
     def write(self, path: Path) -> None:
         """As json, one list a side, and the logits."""
         sides = {"memory": self.memory, "new": self.windows.new, "old": self.windows.old}
-        rows = {name: [[row.id, row.label, row.category, row.hash] for row in side] for name, side in sides.items()}
+        rows = {name: [_written(row) for row in side] for name, side in sides.items()}
         path.write_bytes(orjson.dumps({**rows, "said": self.said}))
 
     @staticmethod
@@ -35,11 +35,18 @@ class Rehearsal:
         """The reverse of :meth:`write`; IntegrityError where the file is none."""
         try:
             sides = orjson.loads(path.read_bytes())
-            memory, new, old = (
-                tuple(Standing(str(row[0]), str(row[1]), str(row[2]), int(str(row[3]))) for row in sides[name])
-                for name in ("memory", "new", "old")
-            )
+            memory, new, old = (tuple(map(_read, sides[name])) for name in ("memory", "new", "old"))
             said = {str(id_): tuple(map(float, logits)) for id_, logits in sides.get("said", {}).items()}
-        except (OSError, orjson.JSONDecodeError, AttributeError, KeyError, ValueError, TypeError) as error:
+        except (OSError, orjson.JSONDecodeError, AttributeError, KeyError, IndexError, ValueError, TypeError) as error:
             raise IntegrityError(f"{path.name} of the release cannot be read.", str(error)) from None
         return Rehearsal(memory, Windows(new, old), said)
+
+
+def _written(row: Standing) -> list[str | int | float]:
+    """A row that no memory ranked is one number shorter."""
+    return [row.id, row.label, row.category, row.hash, *([] if row.rank is None else [row.rank])]
+
+
+def _read(row: Sequence[object]) -> Standing:
+    rank = float(str(row[4])) if len(row) > 4 else None
+    return Standing(str(row[0]), str(row[1]), str(row[2]), int(str(row[3])), rank)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from freshtune.learn.losses.place import levels
 from freshtune.model.heads import Head
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class TrainingSet:
         weights: float32 ``[n]``, factor of each example's supervised loss.
         remembered: bool ``[n]``, True for examples out of memory.
         teacher: the champion's logits, float32 ``[n, outputs]``; None where there is no teacher.
+        groups: int64 ``[n]``, the same for rows that are compared with each other and so must meet in one batch;
+            None where no term compares rows.
     """
 
     head: Head
@@ -35,9 +39,17 @@ class TrainingSet:
     weights: NDArray[np.float32]
     remembered: NDArray[np.bool_]
     teacher: NDArray[np.float32] | None = None
+    groups: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @cached_property
+    def counts(self) -> "torch.Tensor":
+        """Examples of each class, or of each step of the scale, float32 ``[levels]``; a soft label counts in parts."""
+        import torch
+
+        return levels(self.head, torch.from_numpy(self.targets)).sum(dim=0)
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,7 @@ class Batch:
     Attributes:
         inputs: float32 ``[b, t, width]`` or int64 ``[b, t]``.
         attention_mask: int64 ``[b, t]``, 1 on real tokens.
+        counts: of the whole training set, see ``TrainingSet.counts``; None where it is not known.
     """
 
     head: Head
@@ -56,6 +69,8 @@ class Batch:
     weights: "torch.Tensor"
     remembered: "torch.Tensor"
     teacher: "torch.Tensor | None"
+    groups: "torch.Tensor | None" = None
+    counts: "torch.Tensor | None" = None
 
 
 def length_batches(
@@ -74,17 +89,48 @@ def length_batches(
     keys = np.asarray(lengths, np.float64)
     if shuffled_by is not None:
         keys = keys + shuffled_by.uniform(0, _JITTER, len(keys))
-    batches: list[list[int]] = []
-    longest = 0
-    for row in np.argsort(keys, kind="stable"):
-        longest = max(longest, lengths[row])
-        if not batches or longest * (len(batches[-1]) + 1) > tokens:
-            batches.append([])
-            longest = lengths[row]
-        batches[-1].append(int(row))
+    batches = _filled([[int(row)] for row in np.argsort(keys, kind="stable")], lengths, tokens)
     if shuffled_by is not None:
         batches = [batches[place] for place in shuffled_by.permutation(len(batches))]
     return [np.asarray(batch) for batch in batches]
+
+
+def group_batches(
+    lengths: Sequence[int], groups: NDArray[np.int64], tokens: int, shuffled_by: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """Like :func:`length_batches`, but rows of one group meet in one batch, as many as its budget takes.
+
+    Args:
+        lengths: tokens of each row.
+        groups: int64 ``[n]``; a group that is too large for a batch is parted anew each time.
+        tokens: budget of a batch.
+        shuffled_by: neighbours and the order of batches are random.
+
+    >>> found = group_batches([5, 1, 4, 1], np.asarray([0, 1, 1, 0]), 10, np.random.default_rng(0))
+    >>> sorted(sorted(batch.tolist()) for batch in found)
+    [[0, 3], [1, 2]]
+    """
+    mixed = shuffled_by.permutation(len(lengths))
+    rows = mixed[np.argsort(groups[mixed], kind="stable")]
+    together = np.split(rows, np.flatnonzero(np.diff(groups[rows])) + 1) if len(rows) else []
+    parts = [part for group in together for part in _filled([[int(row)] for row in group], lengths, tokens)]
+    keys = [max(lengths[row] for row in part) + shuffled_by.uniform(0, _JITTER) for part in parts]
+    batches = _filled([parts[place] for place in np.argsort(keys, kind="stable")], lengths, tokens)
+    return [np.asarray(batches[place]) for place in shuffled_by.permutation(len(batches))]
+
+
+def _filled(parts: Sequence[Sequence[int]], lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Parts one after another, a new batch where the last one, padded to its longest row, would exceed its budget."""
+    batches: list[list[int]] = []
+    longest = 0
+    for part in parts:
+        here = max(lengths[row] for row in part)
+        longest = max(longest, here)
+        if not batches or longest * (len(batches[-1]) + len(part)) > tokens:
+            batches.append([])
+            longest = here
+        batches[-1].extend(part)
+    return batches
 
 
 def assemble(examples: TrainingSet, rows: NDArray[np.int64]) -> Batch:
@@ -100,6 +146,8 @@ def assemble(examples: TrainingSet, rows: NDArray[np.int64]) -> Batch:
         weights=torch.from_numpy(examples.weights[rows]),
         remembered=torch.from_numpy(examples.remembered[rows]),
         teacher=None if examples.teacher is None else torch.from_numpy(examples.teacher[rows]),
+        groups=None if examples.groups is None else torch.from_numpy(examples.groups[rows]),
+        counts=examples.counts,
     )
 
 
@@ -121,4 +169,8 @@ def epochs(examples: TrainingSet, tokens: int, count: int, seed: int) -> Iterato
     """The batches of each epoch; their order depends on the seed and the epoch alone, so that a run can resume."""
     lengths = [len(row) for row in examples.inputs]
     for epoch in range(count):
-        yield epoch, length_batches(lengths, tokens, np.random.default_rng([seed, epoch]))
+        random = np.random.default_rng([seed, epoch])
+        if examples.groups is None:
+            yield epoch, length_batches(lengths, tokens, random)
+        else:
+            yield epoch, group_batches(lengths, examples.groups, tokens, random)

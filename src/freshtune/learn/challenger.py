@@ -10,14 +10,17 @@ from pydantic import Field
 
 from freshtune.errors import ConfigurationError
 from freshtune.learn.batches import TrainingSet
-from freshtune.learn.fit import Fit, FitReport, Step, averaged, fit, supervised_loss
-from freshtune.learn.losses import Loss
+from freshtune.learn.fit import Fit, FitReport, Step, averaged, fit, seeded, supervised_loss
+from freshtune.learn.losses import COMPARING, LABELLED, Loss
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.supervised import Supervised
 from freshtune.learn.memory import Memory
+from freshtune.learn.memory.balanced import Balanced
 from freshtune.learn.state import Run
-from freshtune.model.adapters import Adapter
+from freshtune.model.adapters import Adapter, Prunes
+from freshtune.model.adapters.settling import settled
 from freshtune.model.adapters.top_layers import TopLayers
+from freshtune.model.adapters.unmerged import cannot_merge
 from freshtune.model.heads import Head
 from freshtune.records import Example
 
@@ -36,7 +39,7 @@ class Learn:
     Attributes:
         first: how the loop runs where there is no champion, over all history.
         fit: how it runs in an update.
-        adapter: which weights learn.
+        adapter: which weights learn; one whose parts merge, since what is released is plain weights.
         losses: terms of the sum.
         memory: what is remembered, and how much of it mixes in.
         average: shares of the tuned weights that are tried against the champion's; the one with the lowest loss on
@@ -48,9 +51,13 @@ class Learn:
     fit: Fit = Fit(epochs=1)
     adapter: Adapter = TopLayers(k=2)
     losses: tuple[Loss, ...] = (Supervised(), Distillation())
-    memory: Memory = Memory()
+    memory: Memory = Balanced()
     average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.3,)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+    def __post_init__(self) -> None:
+        if not self.adapter.merges:
+            raise cannot_merge(self.adapter)
 
 
 @dataclass(frozen=True)
@@ -71,11 +78,14 @@ class Challenger:
         weights: of the whole top, by name.
         share: of the tuned weights in the average.
         report: of the loop.
+        learned: what was learned before the average, as small as the adapter keeps it, by name; see
+            :func:`freshtune.model.adapters.settling.learned`.
     """
 
     weights: Mapping[str, "Tensor"]
     share: float
     report: FitReport
+    learned: Mapping[str, "Tensor"]
 
 
 def tune(
@@ -104,14 +114,16 @@ def tune(
             f"It trains from layer {lowest} on, the trunk ends at {cut}.",
             "Choose an adapter above the cut, or make a new trunk: freshtune train.",
         )
-    settings.adapter.attach(model)
     champion = {name: weight.clone() for name, weight in model.top_state(cut).items()}
-    report = fit(model, cut, *_sides(lesson, head, teacher), settings.losses, settings.fit, run, on_step)
+    seeded(settings.fit.seed)
+    settings.adapter.attach(model)
+    sides, told = _sides(lesson, head, teacher, settings.losses), _pruning(settings.adapter, model, on_step)
+    report = fit(model, cut, *sides, settings.losses, settings.fit, run, told)
+    learned = settled(settings.adapter, model)
     tuned = {name: weight.clone() for name, weight in model.top_state(cut).items()}
-    _, development = _sides(lesson, head, teacher)
-    share = _best_share(model, cut, (tuned, champion), settings.average, development)
+    share = _best_share(model, cut, (tuned, champion), settings.average, sides[1])
     model.load_top(averaged(tuned, champion, share))
-    return Challenger(model.top_state(cut), share, report)
+    return Challenger(model.top_state(cut), share, report, learned)
 
 
 def begin(
@@ -123,14 +135,37 @@ def begin(
     run: Run | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Challenger:
-    """Train a first model: no teacher, no average."""
+    """Train a first model: no teacher, no average.
+
+    All terms apply but distillation; where none of them learns labels, the supervised one does.
+    """
     settings.adapter.attach(model)
-    terms = [term for term in settings.losses if isinstance(term, Supervised)] or [Supervised()]
-    report = fit(model, cut, *_sides(lesson, head, None), terms, settings.first, run, on_step)
-    return Challenger(model.top_state(cut), 1.0, report)
+    terms = [term for term in settings.losses if not isinstance(term, Distillation)]
+    if not any(isinstance(term, LABELLED) for term in terms):
+        terms = [Supervised(), *terms]
+    told = _pruning(settings.adapter, model, on_step)
+    report = fit(model, cut, *_sides(lesson, head, None, terms), terms, settings.first, run, told)
+    learned = settled(settings.adapter, model)
+    return Challenger(model.top_state(cut), 1.0, report, learned)
 
 
-def _sides(lesson: Lesson, head: Head, teacher: NDArray[np.float32] | None) -> tuple[TrainingSet, TrainingSet]:
+def _pruning(adapter: Adapter, model: "TextModel", on_step: Callable[[Step], None]) -> Callable[[Step], None]:
+    """What the loop tells after each step: the adapter first, where it prunes."""
+    if not isinstance(adapter, Prunes):
+        return on_step
+
+    def told(step: Step) -> None:
+        adapter.prune(model, step.number / step.total)
+        on_step(step)
+
+    return told
+
+
+def _sides(
+    lesson: Lesson, head: Head, teacher: NDArray[np.float32] | None, terms: Sequence[Loss]
+) -> tuple[TrainingSet, TrainingSet]:
+    compared = any(isinstance(term, COMPARING) and term.weight > 0 for term in terms)
+
     def of(rows: NDArray[np.int64]) -> TrainingSet:
         examples = [lesson.examples[row] for row in rows]
         targets = [head.target(example.label) for example in examples if example.label is not None]
@@ -141,9 +176,17 @@ def _sides(lesson: Lesson, head: Head, teacher: NDArray[np.float32] | None) -> t
             weights=np.asarray([example.weight for example in examples], np.float32),
             remembered=lesson.remembered[rows],
             teacher=None if teacher is None else teacher[rows],
+            groups=_groups(examples) if compared else None,
         )
 
     return of(np.flatnonzero(~lesson.development)), of(np.flatnonzero(lesson.development))
+
+
+def _groups(examples: Sequence[Example]) -> NDArray[np.int64]:
+    """A number for each split key, which is the query where answers to one are ranked; one without is alone."""
+    numbers: dict[object, int] = {}
+    keys = [example.split_key or (row,) for row, example in enumerate(examples)]
+    return np.asarray([numbers.setdefault(key, len(numbers)) for key in keys], np.int64)
 
 
 def _best_share(

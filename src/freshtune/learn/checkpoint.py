@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ class Progress:
         step: optimiser steps done.
         best_step, best_loss: where the loss on development data was lowest; -1 and infinity before it was measured.
         checks_without_gain: evaluations since then.
+        looks: the loss of every evaluation.
     """
 
     fingerprint: str
@@ -31,6 +32,7 @@ class Progress:
     best_step: int = -1
     best_loss: float | None = None
     checks_without_gain: int = 0
+    looks: Sequence[float] = ()
 
 
 def save(folder: Path, progress: Progress, tensors: Mapping[str, "Tensor"]) -> None:

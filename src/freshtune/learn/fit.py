@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -13,11 +13,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from freshtune.faults import fault_point
-from freshtune.learn.batches import Batch, TrainingSet, assemble, epochs, length_batches
+from freshtune.learn.batches import Batch, TrainingSet, assemble, epochs, length_batches, padded
 from freshtune.learn.losses import Loss
+from freshtune.learn.losses.ewc import Ewc
+from freshtune.learn.losses.importance import fisher, held_at, spaced
 from freshtune.learn.losses.supervised import Supervised
-from freshtune.learn.optimiser import warmed_linear
-from freshtune.learn.state import Diverged, Run, State
+from freshtune.learn.losses.trained import Trained
+from freshtune.learn.optimisers import Optimiser
+from freshtune.learn.optimisers.adamw import AdamW
+from freshtune.learn.schedules import Schedule, scheduled
+from freshtune.learn.schedules.linear import Linear
+from freshtune.learn.state import Diverged, Run, State, top_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,8 +40,14 @@ class Fit:
     Attributes:
         epochs: passes over all examples at most.
         batch_tokens: tokens of a batch, padding included, at most.
-        learning_rate: of the trained layers, at the top of the schedule.
-        head_rate_ratio: the head's learning rate over theirs.
+        accumulate: batches whose gradients make one step, weighed by their examples: as one batch of them all would
+            without dropout, in the room of one.
+        learning_rate: of the uppermost trained layer, at the top of the schedule; left out, what
+            ``optimisers.rates`` says for the optimiser and what is trained.
+        head_rate_ratio: the head's learning rate over that.
+        layer_decay: a layer's learning rate over that of the layer above it.
+        optimiser: how the weights move along their gradients.
+        schedule: how the rate goes after the warm-up.
         warmup_ratio: share of all steps in which the rate rises.
         clip: gradients are scaled down to this norm.
         evaluate_every: steps between two looks at the development data.
@@ -46,8 +58,12 @@ class Fit:
 
     epochs: Annotated[int, Field(ge=1)] = 2
     batch_tokens: Annotated[int, Field(ge=1)] = 1_200
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
     head_rate_ratio: Annotated[float, Field(gt=0)] = 3.0
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    optimiser: Optimiser = AdamW()
+    schedule: Schedule = Linear()
     warmup_ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -102,31 +118,29 @@ def fit(
         Diverged: the loss is not finite; a FloatingPointError.
     """
     import torch
+    from torch.nn.utils import clip_grad_norm_
 
     started = time.perf_counter()
     torch.manual_seed(settings.seed)
     _set_dropout(model, settings.dropout)
     state = State.fresh(model, settings, run)
     active = [term for term in terms if term.weight > 0]
-    plan = list(epochs(examples, settings.batch_tokens, settings.epochs, settings.seed))
-    total = sum(len(batches) for _, batches in plan)
+    state.importance = _importance(model, cut, examples, active, state, settings.seed)
+    rate = top_rate(model, settings)
+    plan = _plan(examples, settings)
     saved = time.perf_counter()
-    for rows in _remaining(plan, state.progress.step):
-        loss = _step(model, cut, assemble(examples, rows), active, state, settings, total)
+    for step_rows in plan[state.progress.step :]:
+        done, looks = state.progress.step, state.progress.looks
+        scale = scheduled(settings.schedule, done, len(plan), settings.warmup_ratio, looks)
+        loss = _gradient(model, cut, [assemble(examples, rows) for rows in step_rows], active, state)
+        clip_grad_norm_(state.descent.weights, settings.clip)
+        state.descent.step(done + 1, scale)
         state.progress = replace(state.progress, step=state.progress.step + 1)
         step = state.progress.step
         looked = None
-        if len(development) and (step % settings.evaluate_every == 0 or step == total):
+        if len(development) and (step % settings.evaluate_every == 0 or step == len(plan)):
             looked = state.look(supervised_loss(model, cut, development))
-        on_step(
-            Step(
-                step,
-                total,
-                loss,
-                settings.learning_rate * warmed_linear(step - 1, total, settings.warmup_ratio),
-                looked,
-            )
-        )
+        on_step(Step(step, len(plan), loss, rate * scale, looked))
         if state.progress.checks_without_gain >= settings.patience:
             break
         if run and time.perf_counter() - saved >= settings.checkpoint_seconds:
@@ -183,22 +197,58 @@ def precision() -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def _step(
-    model: "TextModel", cut: int, batch: Batch, terms: Sequence[Loss], state: State, settings: Fit, total: int
-) -> float:
-    from torch.nn.utils import clip_grad_norm_
-
+def _gradient(model: "TextModel", cut: int, batches: Sequence[Batch], terms: Sequence[Loss], state: State) -> float:
+    """Add up the gradient of one step over its batches; their loss, weighed by their examples."""
     model.train()
-    with precision():
-        logits = _forward(model, batch.inputs, batch.attention_mask, cut)
-    loss = sum((term.weight * term(batch, logits.float()) for term in terms), logits.new_zeros(()))
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise Diverged(f"of step {state.progress.step + 1}", value)
-    loss.backward()  # type: ignore[no-untyped-call]
-    clip_grad_norm_(state.optimiser.weights, settings.clip)
-    state.optimiser.step(state.progress.step + 1, warmed_linear(state.progress.step, total, settings.warmup_ratio))
-    return value
+    examples = sum(len(batch.inputs) for batch in batches)
+    whole = 0.0
+    for batch in batches:
+        with precision():
+            logits = _forward(model, batch.inputs, batch.attention_mask, cut).float()
+        trained = _trained(model, cut, batch, state)
+        loss = sum((term.weight * term(batch, logits, trained) for term in terms), logits.new_zeros(()))
+        share = len(batch.inputs) / examples
+        whole += share * float(loss.detach())
+        if not math.isfinite(whole):
+            raise Diverged(f"of step {state.progress.step + 1}", whole)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+    return whole
+
+
+def _trained(model: "TextModel", cut: int, batch: Batch, state: State) -> Trained:
+    """The model as the terms of one step see it."""
+    import torch
+
+    def hidden() -> "Tensor":
+        if batch.inputs.dtype.is_floating_point:
+            return batch.inputs
+        with torch.no_grad():
+            return model.lower(batch.inputs, batch.attention_mask, 0)
+
+    def logits(inputs: "Tensor") -> "Tensor":
+        with precision():
+            above = cut if batch.inputs.dtype.is_floating_point else 0
+            return model.upper(inputs, batch.attention_mask, above).float()
+
+    return Trained(hidden, logits, state.weights, state.begun, state.importance)
+
+
+def _importance(
+    model: "TextModel", cut: int, examples: TrainingSet, terms: Sequence[Loss], state: State, seed: int
+) -> "Mapping[str, Tensor] | None":
+    """How much each weight matters to what is remembered, at the weights that the run began with."""
+    rows = spaced(examples.remembered, max((term.rows for term in terms if isinstance(term, Ewc)), default=0))
+    if not len(rows):
+        return None
+
+    def ask(row: int) -> "Tensor":
+        inputs, mask = padded([examples.inputs[row]])
+        with precision():
+            return _forward(model, inputs, mask, cut).float()
+
+    model.eval()
+    with held_at(state.weights, state.begun):
+        return fisher(examples.head, rows, ask, state.weights, seed)
 
 
 def _forward(model: "TextModel", inputs: "Tensor", mask: "Tensor", cut: int) -> "Tensor":
@@ -207,9 +257,13 @@ def _forward(model: "TextModel", inputs: "Tensor", mask: "Tensor", cut: int) -> 
     return model(inputs, mask)  # type: ignore[no-any-return]
 
 
-def _remaining(plan: Sequence[tuple[int, Sequence[NDArray[np.int64]]]], done: int) -> Iterator[NDArray[np.int64]]:
-    every = (rows for _, batches in plan for rows in batches)
-    yield from (rows for number, rows in enumerate(every) if number >= done)
+def _plan(examples: TrainingSet, settings: Fit) -> list[list[NDArray[np.int64]]]:
+    """The rows of every batch of every step of every epoch; a step's batches are of one epoch."""
+    return [
+        batches[first : first + settings.accumulate]
+        for _, batches in epochs(examples, settings.batch_tokens, settings.epochs, settings.seed)
+        for first in range(0, len(batches), settings.accumulate)
+    ]
 
 
 def _set_dropout(model: "TextModel", dropout: float) -> None:

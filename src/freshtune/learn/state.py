@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from freshtune.errors import FreshtuneError
 from freshtune.learn import checkpoint
 from freshtune.learn.checkpoint import Progress
-from freshtune.learn.optimiser import AdamW
+from freshtune.learn.descent import Descent
+from freshtune.learn.optimisers.rates import default_rate, depth
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,24 +46,30 @@ class Run:
 
 @dataclass
 class State:
-    """What a run has come to: what a checkpoint holds."""
+    """What a run has come to: what a checkpoint holds, the weights that it began with, and how much each matters."""
 
     model: "TextModel"
-    optimiser: AdamW
+    descent: Descent
     names: Sequence[str]
     progress: Progress
     best: dict[str, "Tensor"]
+    begun: Mapping[str, "Tensor"]
+    importance: Mapping[str, "Tensor"] | None = None
+
+    @property
+    def weights(self) -> dict[str, "Tensor"]:
+        """The trained weights by name."""
+        return dict(self._trained())
 
     @staticmethod
     def fresh(model: "TextModel", settings: "Fit", run: Run | None) -> "State":
         """At the start, or where an interrupted run stood."""
         trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-        rates = [
-            settings.learning_rate * (settings.head_rate_ratio if name.startswith("head.") else 1) for name in trained
-        ]
-        optimiser = AdamW(list(trained.values()), rates, settings.weight_decay)
+        rates = _rates(list(trained), top_rate(model, settings), settings, model.layers)
+        descent = Descent(settings.optimiser, list(trained.values()), rates, settings.weight_decay)
         begun = Progress(_fingerprint(run, trained) if run else "")
-        state = State(model, optimiser, list(trained), begun, {})
+        first = {name: weight.detach().clone() for name, weight in trained.items()}
+        state = State(model, descent, list(trained), begun, {}, first)
         found = checkpoint.load(run.folder, begun.fingerprint) if run else None
         if found:
             state._resume(*found)
@@ -72,6 +79,7 @@ class State:
         """Remember the weights if they are the best so far."""
         if not math.isfinite(loss):
             raise Diverged("on development data", loss)
+        self.progress = replace(self.progress, looks=(*self.progress.looks, loss))
         best = self.progress.best_loss
         if best is None or loss < best:
             self.best = {name: weight.detach().clone() for name, weight in self._trained()}
@@ -92,8 +100,8 @@ class State:
         import torch
 
         tensors = {"random": torch.get_rng_state()}
-        for (name, weight), (first, second) in zip(self._trained(), self.optimiser.moments, strict=True):
-            tensors |= {f"weight/{name}": weight.detach(), f"first/{name}": first, f"second/{name}": second}
+        tensors |= {f"weight/{name}": weight.detach() for name, weight in self._trained()}
+        tensors |= self.descent.tensors(self.names)
         tensors |= {f"best/{name}": weight for name, weight in self.best.items()}
         checkpoint.save(run.folder, self.progress, tensors)
 
@@ -101,16 +109,30 @@ class State:
         import torch
 
         with torch.no_grad():
-            for (name, weight), (first, second) in zip(self._trained(), self.optimiser.moments, strict=True):
+            for name, weight in self._trained():
                 weight.copy_(tensors[f"weight/{name}"])
-                first.copy_(tensors[f"first/{name}"])
-                second.copy_(tensors[f"second/{name}"])
+            self.descent.resume(self.names, tensors)
         torch.set_rng_state(tensors["random"])
         self.progress = progress
         self.best = {name: tensors[f"best/{name}"] for name in self.names if f"best/{name}" in tensors}
 
     def _trained(self) -> Iterator[tuple[str, "Tensor"]]:
-        return zip(self.names, self.optimiser.weights, strict=True)
+        return zip(self.names, self.descent.weights, strict=True)
+
+
+def top_rate(model: "TextModel", settings: "Fit") -> float:
+    """The learning rate at the top of the schedule: the settings', or the table's for what is trained."""
+    if settings.learning_rate is not None:
+        return settings.learning_rate
+    return default_rate(settings.optimiser.name, model)
+
+
+def _rates(names: Sequence[str], rate: float, settings: "Fit", layers: int) -> list[float]:
+    """The rate of each weight: the head's is its own, a layer's a share of the one above it."""
+    return [
+        rate * (settings.head_rate_ratio if name.startswith("head.") else settings.layer_decay ** depth(name, layers))
+        for name in names
+    ]
 
 
 def _fingerprint(run: Run, trained: Mapping[str, "Tensor"]) -> str:

@@ -18,7 +18,7 @@ from freshtune.model.hub import hub_folder
 from freshtune.model.tokens import Tokens
 from freshtune.records import Json
 
-__all__ = ["Layer", "TextModel", "open_backbone", "open_top"]
+__all__ = ["Layer", "TextModel", "backbone_folder", "open_backbone", "open_top"]
 
 
 def open_backbone(name: str, cache_folder: Path | None, outputs: int, max_tokens: int) -> tuple[TextModel, Tokens]:
@@ -37,7 +37,7 @@ def open_backbone(name: str, cache_folder: Path | None, outputs: int, max_tokens
         ConfigurationError: the model's family is not supported, or it reads fewer tokens than ``max_tokens``.
         IntegrityError: its files cannot be read.
     """
-    folder = _folder(name, cache_folder or default_cache())
+    folder = backbone_folder(name, cache_folder or default_cache())
     config = _config(folder)
     architecture = architecture_of(config)
     if max_tokens > architecture.positions:
@@ -77,7 +77,8 @@ def open_top(config: Mapping[str, Json], cut: int, outputs: int, state: Mapping[
     return model.eval()
 
 
-def _folder(name: str, cache_folder: Path) -> Path:
+def backbone_folder(name: str, cache_folder: Path) -> Path:
+    """The folder of a backbone by its name; see :func:`open_backbone` for what may be wrong with it."""
     if name.startswith("bundled:"):
         return bundled_folder(name.removeprefix("bundled:"), cache_folder)
     path = Path(name).expanduser()

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from freshtune.learn.losses.divergence import divergence
+
 if TYPE_CHECKING:
     import torch
 
     from freshtune.learn.batches import Batch
+    from freshtune.learn.losses.trained import Trained
 
 
 @dataclass(frozen=True)
@@ -22,26 +25,18 @@ class Distillation:
         remembered, new: factor on examples out of memory and on the delta's.
     """
 
-    weight: Annotated[float, Field(ge=0)] = 1.0
-    temperature: Annotated[float, Field(gt=0)] = 1.0
-    remembered: Annotated[float, Field(ge=0)] = 4.0
-    new: Annotated[float, Field(ge=0)] = 0.0
+    weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    remembered: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 4.0
+    new: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     name: Literal["distillation"] = "distillation"
 
-    def __call__(self, batch: "Batch", logits: "torch.Tensor") -> "torch.Tensor":
+    def __call__(self, batch: "Batch", logits: "torch.Tensor", model: "Trained | None" = None) -> "torch.Tensor":  # noqa: ARG002
         """Mean over the batch; 0 without a teacher."""
         import torch
-        from torch.nn import functional
 
         if batch.teacher is None:
             return logits.sum() * 0
-        ours, theirs = logits / self.temperature, batch.teacher / self.temperature
-        if batch.head.kind == "classes":
-            log_teacher = functional.log_softmax(theirs, dim=1)
-            each = (log_teacher.exp() * (log_teacher - functional.log_softmax(ours, dim=1))).sum(dim=1)
-        else:
-            above = torch.sigmoid(theirs)
-            gap = functional.binary_cross_entropy_with_logits(ours, above, reduction="none")
-            each = (gap - functional.binary_cross_entropy_with_logits(theirs, above, reduction="none")).mean(dim=1)
+        each = divergence(batch.head, batch.teacher / self.temperature, logits / self.temperature)
         factor = torch.where(batch.remembered, self.remembered, self.new)
         return (each * factor).mean() * self.temperature**2

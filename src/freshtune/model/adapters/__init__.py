@@ -1,24 +1,67 @@
-"""Which weights learn. A member acts on a finished model: it freezes, unfreezes or injects."""
+"""Which weights learn. A member acts on a finished model: it freezes, unfreezes, and hangs parts on it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
+from freshtune.model.adapters.adalora import AdaLora
+from freshtune.model.adapters.bias_only import BiasOnly
+from freshtune.model.adapters.bottleneck import Bottleneck
 from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.head_only import HeadOnly
+from freshtune.model.adapters.ia3 import Ia3
+from freshtune.model.adapters.lora import Lora
+from freshtune.model.adapters.prefix import Prefix
 from freshtune.model.adapters.top_layers import TopLayers
+from freshtune.model.adapters.trainable_tokens import TrainableTokens
 
 if TYPE_CHECKING:
     from freshtune.model.backbone import TextModel
 
 
 class Adapter(Protocol):
-    """A choice of trainable weights. A member is a frozen dataclass whose fields are its settings."""
+    """A choice of trainable weights. A member is a frozen dataclass whose fields are its settings.
+
+    Attributes:
+        merges: whether :meth:`settle` can turn what was learned into plain weights, so that serving never pays for it.
+    """
+
+    merges: ClassVar[bool]
 
     def lowest_trained(self, layers: int) -> int:
         """Layers below the first trained one: 0 where the embeddings learn, ``layers`` where only the head does."""
 
     def attach(self, model: "TextModel") -> None:
-        """Set ``requires_grad`` of every parameter; leaves all values as they are."""
+        """Set ``requires_grad`` of every parameter and hang new parts on the model.
+
+        Its own weights keep their names and values, and its outputs stay the same. First values of new parts come from
+        torch's global generator.
+        """
+
+    def settle(self, model: "TextModel") -> None:
+        """Merge the parts into the model's own weights and take them off: the same outputs of a plain model.
+
+        Raises:
+            ConfigurationError: the member's parts cannot be merged; nothing is changed.
+        """
 
 
-ADAPTERS: Mapping[str, type[Adapter]] = {"full": Full, "top_layers": TopLayers, "head_only": HeadOnly}
+@runtime_checkable
+class Prunes(Protocol):
+    """A member that becomes smaller in the course of a run."""
+
+    def prune(self, model: "TextModel", done: float) -> None:
+        """Set what is too much to zero; ``done`` is the share of the run that is over, in (0, 1]."""
+
+
+ADAPTERS: Mapping[str, type[Adapter]] = {
+    "full": Full,
+    "top_layers": TopLayers,
+    "head_only": HeadOnly,
+    "bias_only": BiasOnly,
+    "lora": Lora,
+    "adalora": AdaLora,
+    "ia3": Ia3,
+    "bottleneck": Bottleneck,
+    "prefix": Prefix,
+    "trainable_tokens": TrainableTokens,
+}

@@ -1,7 +1,7 @@
 """Only the last linear layer learns."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from freshtune.model.backbone import TextModel
@@ -12,6 +12,7 @@ class HeadOnly:
     """The whole network is trunk: the fastest update, and the one that learns least."""
 
     name: Literal["head_only"] = "head_only"
+    merges: ClassVar[bool] = True
 
     def lowest_trained(self, layers: int) -> int:
         return layers
@@ -19,3 +20,6 @@ class HeadOnly:
     def attach(self, model: "TextModel") -> None:
         model.requires_grad_(False)
         model.head.requires_grad_(True)
+
+    def settle(self, model: "TextModel") -> None:
+        """Nothing: only the model's own weights have learned."""

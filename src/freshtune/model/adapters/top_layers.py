@@ -1,7 +1,7 @@
 """The upper layers learn, the rest is trunk."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from freshtune.errors import ConfigurationError
 
@@ -21,6 +21,7 @@ class TopLayers:
 
     k: int = 4
     name: Literal["top_layers"] = "top_layers"
+    merges: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -33,3 +34,6 @@ class TopLayers:
         model.requires_grad_(True)
         for weight in model.trunk_parameters(self.lowest_trained(model.layers)):
             weight.requires_grad_(False)
+
+    def settle(self, model: "TextModel") -> None:
+        """Nothing: only the model's own weights have learned."""

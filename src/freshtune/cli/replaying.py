@@ -1,0 +1,135 @@
+"""``replay``."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freshtune.cli.terminal import AsJson, command, line, note, say, table
+from freshtune.errors import UsageError
+
+if TYPE_CHECKING:
+    from freshtune.records import Json
+    from freshtune.replay.stream import Stream
+    from freshtune.tasks import Task
+
+STRATEGIES = "frozen,freshtune"
+
+
+def add_to(app: typer.Typer) -> None:
+    """List the commands of this file."""
+    app.command()(replay)
+
+
+@command
+def replay(
+    file: Annotated[Path, typer.Argument(help="A recording: csv, jsonl or parquet, plain or gz.")],
+    task: Annotated[str, typer.Option(help="The task that the labels are for.")],
+    text: Annotated[str, typer.Option(help="Column of the text.")],
+    label: Annotated[str, typer.Option(help="Column of the label.")],
+    pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
+    label_map: Annotated[str | None, typer.Option(help="Such as 0=negative,1=positive.")] = None,
+    stream_by: Annotated[str | None, typer.Option(help="Column whose values arrive one after another.")] = None,
+    base: Annotated[int, typer.Option(min=1, help="Values that are the history, in order of appearance.")] = 3,
+    time: Annotated[str | None, typer.Option(help="Column of the time, instead of --stream-by.")] = None,
+    increments: Annotated[int, typer.Option(min=1, help="Parts that the time after the history is cut into.")] = 5,
+    history: Annotated[float, typer.Option(help="Share that is the history, with --time.")] = 0.4,
+    limit: Annotated[int, typer.Option(min=1, help="Examples to learn of a part, at most.")] = 500,
+    held_out: Annotated[float, typer.Option(help="Share of each part that only judges.")] = 0.3,
+    judges: Annotated[int, typer.Option(min=1, help="Held-out examples of a part, at most.")] = 1_000,
+    strategies: Annotated[str, typer.Option(help="Names, with commas between.")] = STRATEGIES,
+    backbone: Annotated[str, typer.Option(help="Of all strategies.")] = "bundled:multilingual-e5-small",
+    steps: Annotated[int, typer.Option(min=0, help="Increments to play; 0 plays all.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the draw and of the training.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Of each strategy; 0 takes every core.")] = 0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of freshtune's own; may repeat.")] = None,
+    folder: Annotated[Path, typer.Option(help="What is done already is found here again.")] = Path("replay"),
+    as_json: AsJson = False,
+) -> None:
+    """Play a recorded stream through rival strategies and compare them."""
+    from freshtune.intake.mapping import ColumnMapping, parse_label_map
+    from freshtune.learn.fit import threads as every_core
+    from freshtune.replay.cell import Order
+    from freshtune.replay.figures import figures
+    from freshtune.replay.run import replay as played
+    from freshtune.replay.stream import Cutting, cut
+
+    names = _names(strategies)
+    if (stream_by is None) == (time is None):
+        raise UsageError("How does the stream arrive?", "", "Name a column with --stream-by or with --time, not both.")
+    mapping = ColumnMapping(
+        task=task, text=text, pair=pair, label=label, label_map=parse_label_map(label_map) if label_map else {},
+        category=stream_by, time=time,
+    )  # fmt: skip
+    of_task, examples = _recording(file, mapping, task)
+    how = Cutting(base, increments if time else 0, history, limit, held_out, judges, seed)
+    stream = cut(examples, how)
+    order = Order("", task, {}, backbone, 128, threads or every_core(), seed, held_out, tuple(set_ or ()), steps)
+    found = played(folder, stream, [replace(order, strategy=name) for name in names], note)
+    document: dict[str, Any] = {"stream": _told(stream, how)} | figures(found, of_task.metrics[0])
+    say(document, as_json, lambda: _print(document, of_task.metrics[0]))
+
+
+def _names(strategies: str) -> list[str]:
+    from freshtune.rivals import STRATEGIES as KNOWN
+    from freshtune.settings import nearest
+
+    names = [name.strip() for name in strategies.split(",") if name.strip()]
+    for name in names:
+        if name not in KNOWN:
+            raise UsageError(
+                f"There is no strategy {name!r}.", nearest(name, KNOWN).strip(), f"There are {', '.join(KNOWN)}."
+            )
+    return names
+
+
+def _told(stream: "Stream", how: Any) -> "dict[str, Json]":
+    return {
+        "digest": stream.digest,
+        "seed": how.seed,
+        "parts": [
+            {"name": part.name, "learned": len(part.learned), "held_out": len(part.held_out)}
+            for part in stream.increments
+        ],
+    }
+
+
+def _print(document: dict[str, Any], metric: str) -> None:
+    rows = []
+    for name, each in document["strategies"].items():
+        low, high = each["intervals"]["final"]
+        shown = [each[key] for key in ("fresh", "old", "final", "forgetting", "negative_flips")]
+        seconds = each["update_seconds"]
+        rows.append(
+            [name, *("–" if value is None else f"{value:.4f}" for value in shown), f"{low:.4f} – {high:.4f}",
+             f"{sum(seconds) / len(seconds):.1f}" if seconds else "–", f"{each['delta_bytes']:,.0f}"]
+        )  # fmt: skip
+    headings = (
+        "strategy",
+        "fresh",
+        "old",
+        "final",
+        "forgetting",
+        "negative flips",
+        "final, 95 %",
+        "s an update",
+        "bytes",
+    )
+    line(f"{metric} on {len(document['stream']['parts'])} parts")
+    table({name: "right" if name != "strategy" else "left" for name in headings}, rows)
+    for name, value in document["ratios"].items():
+        if value is not None:
+            line(f"{name.replace('_', ' ')}: {value:.2f}")
+
+
+def _recording(file: Path, mapping: Any, name: str) -> "tuple[Task, Any]":
+    from freshtune.intake.checks import EventChecks
+    from freshtune.intake.labelled import read_labelled
+    from freshtune.intake.masking import Masker
+    from freshtune.settings import first_tables, settings_of
+
+    first_tables([name])
+    task = settings_of({"tasks": {name: {}}}).task(name)
+    checks = EventChecks({name: task}, Masker(b"a recorded stream is played: no secret"))
+    return task, read_labelled(file, mapping, checks, task).examples

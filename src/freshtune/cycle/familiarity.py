@@ -1,0 +1,25 @@
+"""What a release says of examples, for a memory to choose by and to mix by."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freshtune.cycle.lessons import hidden, inputs_of, mean_vectors
+from freshtune.learn.memory.evidence import Evidence, distance
+from freshtune.records import Example
+from freshtune.ship.bundle import Bundle
+
+
+def evidence_of(bundle: Bundle, examples: Sequence[Example]) -> Evidence:
+    """Of a release, as it serves; nothing is computed before it is asked for."""
+
+    def features() -> NDArray[np.float32]:
+        return mean_vectors(hidden(examples, bundle.tokens, bundle.cached))
+
+    return Evidence(bundle.head, features, lambda: bundle.predictor().logits(inputs_of(examples)))
+
+
+def distance_from(bundle: Bundle, examples: Sequence[Example]) -> float:
+    """How far labelled examples lie from what a release knows, in [0, 1]."""
+    return distance(bundle.head, bundle.predictor().logits(inputs_of(examples)), examples) if examples else 0.0

@@ -1,0 +1,74 @@
+"""Ways to keep a model fresh, freshtune's among them, that play the same recorded stream."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from freshtune.model.predictor import Predictor
+from freshtune.records import Example
+from freshtune.rivals.ewc import Ewc
+from freshtune.rivals.freshtune_loop import FreshtuneLoop
+from freshtune.rivals.frozen import Frozen
+from freshtune.rivals.linear import Linear
+from freshtune.rivals.lora_trainer import LoraTrainer
+from freshtune.rivals.naive import Naive
+from freshtune.rivals.retrain import Retrain, TextbookRetrain
+from freshtune.rivals.tfidf_sgd import TfidfSgd
+from freshtune.tasks import Task
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all strategies share.
+
+    Attributes:
+        backbone, max_tokens: as in ``[model]``.
+        held_out: share of split keys that only judge, by the hash that the product splits with.
+        folder: a strategy's own place for files, empty at first.
+        recipe: settings in the form of ``--set``, for those that read any.
+    """
+
+    task: Task
+    backbone: str
+    max_tokens: int
+    threads: int
+    seed: int
+    folder: Path
+    held_out: float
+    recipe: tuple[str, ...] = ()
+
+
+class Strategy(Protocol):
+    """One way to keep a model fresh. Built from a Setting; what ``begin`` and ``update`` take is timed."""
+
+    def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
+        """Make the first model. Judges are held out: looked at by a gate at most, never learned."""
+
+    def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
+        """Take in an increment."""
+
+    @property
+    def predictor(self) -> Predictor:
+        """The model that answers now."""
+
+    @property
+    def trained_parameters(self) -> int:
+        """Numbers that an update changes."""
+
+    @property
+    def update_bytes(self) -> int:
+        """What must be sent to where the model answers, for the last update."""
+
+
+STRATEGIES: Mapping[str, Callable[[Setting], Strategy]] = {
+    "frozen": Frozen,
+    "naive": Naive,
+    "retrain": Retrain,
+    "textbook-retrain": TextbookRetrain,
+    "freshtune": FreshtuneLoop,
+    "lora-trainer": LoraTrainer,
+    "ewc": Ewc,
+    "linear": Linear,
+    "tfidf-sgd": TfidfSgd,
+}

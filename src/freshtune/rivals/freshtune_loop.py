@@ -1,0 +1,92 @@
+"""freshtune itself, gate and all: a workspace of its own, events in, ``train`` and ``update``."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from freshtune import cycle
+from freshtune.cycle.champion import bundle_of
+from freshtune.intake.checks import EventChecks
+from freshtune.intake.ingest import ingest_records
+from freshtune.intake.mapping import ColumnMapping
+from freshtune.model.predictor import Predictor
+from freshtune.model.trunk_cache import TrunkCache
+from freshtune.records import Example, Json
+from freshtune.settings import read_settings
+from freshtune.workspace import create_workspace
+
+if TYPE_CHECKING:
+    from freshtune.rivals import Setting
+
+_SALT = b"a recorded stream is played: no secret"
+_CACHE_BYTES = 4_000_000_000
+
+
+class FreshtuneLoop:
+    """The product as a shop runs it: what the gate refuses does not answer."""
+
+    def __init__(self, setting: "Setting") -> None:
+        self._setting, self._task = setting, setting.task
+        self._shop = create_workspace(setting.folder / "shop", [f"[tasks.{setting.task.name}]", ""], _SALT)
+        flags = [
+            f'model.backbone="{setting.backbone}"',
+            f"model.max_tokens={setting.max_tokens}",
+            f"model.threads={setting.threads}",
+            f"intake.held_out={setting.held_out}",
+            f"learn.first.seed={setting.seed}",
+            f"learn.fit.seed={setting.seed}",
+            *setting.recipe,
+        ]
+        self._settings = read_settings(self._shop.root, flags, {})
+        tasks = {setting.task.name: setting.task}
+        self._checks = EventChecks(tasks, self._shop.masker, self._settings.intake.limits)
+        self._cache = TrunkCache(setting.folder / "read", _CACHE_BYTES)
+        self.verdicts: list[bool] = []
+
+    def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
+        self._arrive((*history, *judges))
+        release = cycle.train(self._shop, self._task, self._settings)
+        if not release.verdict.promote:
+            self._shop.registry.promote(release.id, None, "replay", "the stream goes on from it", force=True)
+
+    def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
+        self._arrive((*new, *judges))
+        self.verdicts.append(cycle.update(self._shop, self._task, self._settings).verdict.promote)
+
+    @property
+    def predictor(self) -> Predictor:
+        live = self._shop.registry.live(self._task.name)
+        assert live is not None  # noqa: S101
+        return bundle_of(self._shop, live, self._settings.model, self._cache).predictor()
+
+    @property
+    def trained_parameters(self) -> int:
+        from safetensors import safe_open
+
+        live = self._shop.registry.live(self._task.name)
+        assert live is not None  # noqa: S101
+        with safe_open(self._shop.registry.load_file(live, "top.safetensors"), "numpy") as weights:
+            return sum(int(weights.get_tensor(name).size) for name in weights.keys())  # noqa: SIM118
+
+    @property
+    def update_bytes(self) -> int:
+        """Of what must be fetched to serve the live release where its parent is served."""
+        live = self._shop.registry.live(self._task.name)
+        assert live is not None  # noqa: S101
+        known = set(self._shop.registry.files(live.parent).values()) if live.parent else set()
+        return sum(
+            row.size
+            for row in self._shop.registry.stored_files(live.id)
+            if row.digest not in known and row.name == "top.onnx"
+        )
+
+    def _arrive(self, examples: Sequence[Example]) -> None:
+        records: list[dict[str, Json]] = []
+        for row in examples:
+            label: Json = list(row.label) if isinstance(row.label, tuple) else row.label
+            record: dict[str, Json] = {"id": row.id, "text": row.text, "label": label, "category": row.category}
+            records.append(record if row.pair is None else record | {"pair": row.pair})
+        pair = "pair" if examples and examples[0].pair is not None else None
+        mapping = ColumnMapping(
+            task=self._task.name, id="id", text="text", pair=pair, label="label", category="category"
+        )
+        ingest_records(records, mapping, self._shop.events, self._checks)

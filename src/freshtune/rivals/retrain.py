@@ -1,0 +1,48 @@
+"""From the pretrained weights on everything so far: the quality to beat, at a price that grows with history."""
+
+from typing import TYPE_CHECKING
+
+from freshtune.records import Example
+from freshtune.rivals.naive import EVERYBODYS, WELL_DONE
+from freshtune.rivals.whole_model import Loop, WholeModel
+
+if TYPE_CHECKING:
+    from freshtune.rivals import Setting
+
+
+class Retrain:
+    """Done well: batches by length, three epochs, bf16 where the CPU multiplies it."""
+
+    loop: Loop = WELL_DONE
+
+    def __init__(self, setting: "Setting") -> None:
+        self._setting = setting
+        self._whole = WholeModel(setting)
+        self._seen: tuple[Example, ...] = ()
+
+    def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
+        self._seen = history
+        self._whole.tune(history, self.loop)
+
+    def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
+        self._seen += new
+        self._whole = WholeModel(self._setting)
+        self._whole.tune(self._seen, self.loop)
+
+    @property
+    def predictor(self) -> WholeModel:
+        return self._whole
+
+    @property
+    def trained_parameters(self) -> int:
+        return self._whole.parameters
+
+    @property
+    def update_bytes(self) -> int:
+        return self._whole.bytes
+
+
+class TextbookRetrain(Retrain):
+    """The naive loop on all data."""
+
+    loop = EVERYBODYS

@@ -1,0 +1,147 @@
+"""A whole model in PyTorch, trained in a plain loop: what the usual strategies are made of."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freshtune.learn.batches import padded
+from freshtune.learn.fit import precision, predict, seeded
+from freshtune.model.heads import Head
+from freshtune.model.predictor import Input
+from freshtune.records import Example
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from freshtune.model.backbone import TextModel
+    from freshtune.model.tokens import Tokens
+    from freshtune.rivals import Setting
+
+_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Loop:
+    """How a plain loop runs.
+
+    Attributes:
+        padded_to: every text is padded to so many tokens; 0 pads a batch to its longest text only.
+        by_length: batches are made of texts of like length.
+    """
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    padded_to: int = 0
+    by_length: bool = False
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+
+
+class WholeModel:
+    """A text model with a linear head, all of it trainable. A Predictor.
+
+    Args:
+        setting: backbone, longest input and seed.
+    """
+
+    def __init__(self, setting: "Setting") -> None:
+        from freshtune.model.backbone import open_backbone
+
+        seeded(setting.seed)
+        self.setting = setting
+        self._head = setting.task.head()
+        self.model: TextModel
+        self.tokens: Tokens
+        self.model, self.tokens = open_backbone(setting.backbone, None, self._head.outputs, setting.max_tokens)
+
+    @property
+    def head(self) -> Head:
+        return self._head
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that can be trained."""
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    @property
+    def bytes(self) -> int:
+        """Of the whole model in fp32."""
+        return _BYTES * self.parameters
+
+    def logits(self, inputs: Sequence[Input]) -> NDArray[np.float32]:
+        """Logits ``[n, outputs]``, in batches by length."""
+        return predict(self.model, 0, self.tokens.encode(inputs))
+
+    def tune(self, examples: Sequence[Example], loop: Loop, penalty: "Callable[[], Tensor] | None" = None) -> None:
+        """Train on examples.
+
+        Args:
+            penalty: added to the loss of each step.
+        """
+        import torch
+
+        self.model.requires_grad_(True).train()
+        optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=loop.learning_rate, weight_decay=loop.weight_decay, foreach=False
+        )
+        ids, targets = self.material(examples)
+        plan = list(self._batches([len(row) for row in ids], loop))
+        for number, rows in enumerate(plan):
+            rate = warmed_linear(number, len(plan), loop.warmup)
+            for group in optimiser.param_groups:
+                group["lr"] = loop.learning_rate * rate
+            loss = self.loss([ids[row] for row in rows], targets[rows], min(loop.padded_to, self.setting.max_tokens))
+            loss = loss if penalty is None else loss + penalty()
+            if not math.isfinite(float(loss.detach())):
+                raise FloatingPointError("the loss is not finite")
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0, foreach=False)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        self.model.eval()
+
+    def loss(self, ids: Sequence[NDArray[np.int32]], targets: NDArray[np.float32], padded_to: int = 0) -> "Tensor":
+        """Mean supervised loss of some texts' ids ``[t_i]`` and targets ``[b, outputs]``."""
+        import torch
+
+        inputs, mask = padded(ids)
+        if padded_to > inputs.shape[1]:
+            more = (0, padded_to - inputs.shape[1])
+            inputs, mask = (torch.nn.functional.pad(part, more) for part in (inputs, mask))
+        with precision():
+            logits = self.model(inputs, mask)
+        return _loss(self._head, logits.float(), torch.from_numpy(targets))
+
+    def material(self, examples: Sequence[Example]) -> tuple[list[NDArray[np.int32]], NDArray[np.float32]]:
+        """Ids and targets of examples."""
+        ids = self.tokens.encode([Input(row.text, row.pair) for row in examples])
+        return ids, np.stack([self._head.target(row.label) for row in examples if row.label is not None])
+
+    def _batches(self, lengths: Sequence[int], loop: Loop) -> Iterator[NDArray[np.int64]]:
+        random = np.random.default_rng(self.setting.seed)
+        for _ in range(loop.epochs):
+            order = random.permutation(len(lengths))
+            if loop.by_length:
+                keys = np.asarray(lengths)[order] + random.uniform(0, 8, len(order))
+                order = order[np.argsort(keys, kind="stable")]
+            batches = [order[start : start + loop.batch] for start in range(0, len(order), loop.batch)]
+            yield from (batches[place] for place in random.permutation(len(batches)))
+
+
+def warmed_linear(step: int, total: int, share: float) -> float:
+    """Up over the first share of all steps, then down to 0."""
+    warmup = max(1, round(total * share))
+    return min((step + 1) / warmup, (total - step) / max(1, total - warmup), 1.0)
+
+
+def _loss(head: Head, logits: "Tensor", targets: "Tensor") -> "Tensor":
+    from torch.nn import functional
+
+    if head.kind == "classes":
+        return functional.cross_entropy(logits, targets)
+    return functional.binary_cross_entropy_with_logits(logits, targets)

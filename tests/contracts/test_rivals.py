@@ -1,0 +1,58 @@
+"""Every strategy plays a stream of a tiny shop: it begins, takes in what comes, answers, and says what it cost."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from freshtune.model.predictor import Input
+from freshtune.records import Example
+from freshtune.replay.cell import play
+from freshtune.replay.stream import Cutting, Stream, cut
+from freshtune.rivals import STRATEGIES, Setting
+from freshtune.tasks import TASKS
+from tests.small_shop import backbone, reviews
+
+RECIPE = ("model.cut=1", "learn.adapter.k=1", "learn.first.learning_rate=0.01", "learn.first.epochs=6",
+          "learn.fit.learning_rate=0.01", "learn.fit.epochs=3", "learn.average=[0.7]")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return backbone(tmp_path_factory.mktemp("backbone"))
+
+
+@pytest.fixture(scope="module")
+def stream() -> Stream:
+    rows = reviews(0, 500)
+    examples = [
+        Example(
+            str(row["id"]), "sentiment", str(row["text"]), label=str(row["label"]), category=f"c{number % 4}",
+            split_key=str(row["text"]),
+        )
+        for number, row in enumerate(rows)
+    ]  # fmt: skip
+    return cut(examples, Cutting(base=2, limit=80, judges=60))
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # between peft and transformers
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_it_plays_a_stream(
+    name: str, tiny: Path, stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path / "cache"))
+    task = TASKS["sentiment"]()
+    strategy = STRATEGIES[name](Setting(task, str(tiny), 32, 1, 0, tmp_path, 0.3, RECIPE))
+    found = play(stream, strategy, task, name)
+    assert len(found.update_seconds) == len(found.negative_flips) == len(found.update_bytes) == 2
+    assert [len(row) for row in found.scores] == [1, 2, 3]
+    assert len(found.final) == sum(len(part.held_out) for part in stream.increments)
+    assert (found.trained_parameters > 0) == (name != "frozen")
+    assert all((size > 0) == (name != "frozen") for size in found.update_bytes)
+    logits = strategy.predictor.logits([Input("手机 很好 lovely，excellent")])
+    assert logits.shape == (1, 2)
+    assert np.isfinite(logits).all()
+    if name in ("freshtune", "linear", "tfidf-sgd"):
+        assert found.scores[-1][0] > 0.6, "what separates is learned"
+    if name == "frozen":
+        assert set(found.negative_flips) == {0.0}
