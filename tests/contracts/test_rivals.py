@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from freshtune.cli.replaying import KNOWN
+from freshtune.errors import UsageError
 from freshtune.model.predictor import Input
 from freshtune.records import Example
 from freshtune.replay.cell import play
@@ -56,3 +58,13 @@ def test_it_plays_a_stream(
         assert found.scores[-1][0] > 0.6, "what separates is learned"
     if name == "frozen":
         assert set(found.negative_flips) == {0.0}
+
+
+def test_the_help_names_them_all() -> None:
+    assert KNOWN.split(", ") == list(STRATEGIES)
+
+
+@pytest.mark.parametrize("name", ["linear", "tfidf-sgd", "lora-trainer"])
+def test_what_knows_classes_alone_says_so(name: str, tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="on a scale"):
+        STRATEGIES[name](Setting(TASKS["rating"](), str(tiny), 32, 1, 0, tmp_path, 0.3))

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from freshtune.replay.stream import Stream
     from freshtune.tasks import Task
 
-STRATEGIES = "frozen,freshtune"
+KNOWN = "frozen, naive, retrain, textbook-retrain, freshtune, lora-trainer, ewc, linear, tfidf-sgd"
+"""As ``rivals.STRATEGIES`` has them; that import would make ``--help`` slow."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,11 +35,11 @@ def replay(
     base: Annotated[int, typer.Option(min=1, help="Values that are the history, in order of appearance.")] = 3,
     time: Annotated[str | None, typer.Option(help="Column of the time, instead of --stream-by.")] = None,
     increments: Annotated[int, typer.Option(min=1, help="Parts that the time after the history is cut into.")] = 5,
-    history: Annotated[float, typer.Option(help="Share that is the history, with --time.")] = 0.4,
+    history: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share that is the history, with --time.")] = 0.4,
     limit: Annotated[int, typer.Option(min=1, help="Examples to learn of a part, at most.")] = 500,
-    held_out: Annotated[float, typer.Option(help="Share of each part that only judges.")] = 0.3,
+    held_out: Annotated[float, typer.Option(min=0.01, max=0.99, help="Share of each part that only judges.")] = 0.3,
     judges: Annotated[int, typer.Option(min=1, help="Held-out examples of a part, at most.")] = 1_000,
-    strategies: Annotated[str, typer.Option(help="Names, with commas between.")] = STRATEGIES,
+    strategies: Annotated[str, typer.Option(help=f"With commas between: {KNOWN}.")] = "frozen,freshtune",
     backbone: Annotated[str, typer.Option(help="Of all strategies.")] = "bundled:multilingual-e5-small",
     steps: Annotated[int, typer.Option(min=0, help="Increments to play; 0 plays all.")] = 0,
     seed: Annotated[int, typer.Option(help="Of the draw and of the training.")] = 0,
@@ -72,15 +73,14 @@ def replay(
 
 
 def _names(strategies: str) -> list[str]:
-    from freshtune.rivals import STRATEGIES as KNOWN
+    from freshtune.rivals import STRATEGIES
     from freshtune.settings import nearest
 
     names = [name.strip() for name in strategies.split(",") if name.strip()]
     for name in names:
-        if name not in KNOWN:
-            raise UsageError(
-                f"There is no strategy {name!r}.", nearest(name, KNOWN).strip(), f"There are {', '.join(KNOWN)}."
-            )
+        if name not in STRATEGIES:
+            near = nearest(name, STRATEGIES).strip()
+            raise UsageError(f"There is no strategy {name!r}.", near, f"There are {KNOWN}.")
     return names
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Input
 from freshtune.records import Example
+from freshtune.rivals.of_classes import require_classes
 from freshtune.rivals.whole_model import WholeModel
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Linear:
     """Embeddings of a text are computed once and kept in memory. For tasks of classes. A Predictor too."""
 
     def __init__(self, setting: "Setting") -> None:
+        require_classes("linear", setting.task)
         self._whole = WholeModel(setting)
         self._vectors: dict[Input, NDArray[np.float32]] = {}
         self._seen: list[Example] = []

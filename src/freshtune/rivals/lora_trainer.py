@@ -12,6 +12,7 @@ from freshtune.model.bundled import default_cache
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Input
 from freshtune.records import Example
+from freshtune.rivals.of_classes import require_classes
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,7 @@ class LoraTrainer:
     """A sequence classifier whose adapters and head go on learning from each increment. A Predictor too."""
 
     def __init__(self, setting: "Setting") -> None:
+        require_classes("lora-trainer", setting.task)
         try:
             import peft
             import transformers

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Input
 from freshtune.records import Example
+from freshtune.rivals.of_classes import require_classes
 
 if TYPE_CHECKING:
     from freshtune.rivals import Setting
@@ -24,6 +25,7 @@ class TfidfSgd:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import SGDClassifier
 
+        require_classes("tfidf-sgd", setting.task)
         self._head = setting.task.head()
         self._random = np.random.default_rng(setting.seed)
         self._counts = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
