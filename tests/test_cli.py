@@ -214,9 +214,11 @@ def test_an_update_that_is_promoted_and_one_that_is_refused(shop: Path) -> None:
     dry = document(call("update", "sentiment", "-w", shop, "--dry-run", "--json"))
     assert dry["range"] == [500, 700]
     assert dry["labelled"] + dry["held_out"] == 200
-    refused = document(call("update", "sentiment", "-w", shop, "--json"), NO)
+    answered = call("update", "sentiment", "-w", shop, "--json")
+    refused = document(answered, NO)
     assert refused["promote"] is False
     assert refused["reasons"]
+    assert f"freshtune update sentiment -w {shop} --include 500:700" in answered.stderr
     clean = write_rows(shop.parent / "clean.jsonl", reviews(700, 900))
     assert call("ingest", clean, "-w", shop, *COLUMNS).exit_code == DONE
     promoted = call("update", "sentiment", "-w", shop)
@@ -226,8 +228,11 @@ def test_an_update_that_is_promoted_and_one_that_is_refused(shop: Path) -> None:
     listed = document(call("releases", "list", "-w", shop, "--json"))
     assert len(listed) == 3
     assert "nothing new" in told(call("update", "sentiment", "-w", shop), NOT_FOUND)
-    again = call("update", "sentiment", "-w", shop, "--include", "500:700", "--dry-run", "--json")
-    assert document(again)["range"] == [500, 700]
+    both = call("update", "sentiment", "-w", shop, "--include", "500:700", "--dry-run")
+    assert "writes nothing" in told(both, USAGE)
+    assert "nothing new" in told(call("update", "sentiment", "-w", shop, "--dry-run"), NOT_FOUND), "nothing was written"
+    again = document(call("update", "sentiment", "-w", shop, "--include", "500:700", "--json"), NO)
+    assert again["range"] == [500, 700]
 
 
 def test_predictions_are_data_as_they_are(shop: Path) -> None:

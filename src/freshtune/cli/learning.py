@@ -1,6 +1,7 @@
 """``train``, ``update``, ``predict`` and ``evaluate``."""
 
 import os
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -62,6 +63,8 @@ def update(
     as_json: AsJson = False,
 ) -> None:
     """Make the next release from what is new; it answers as soon as the gate has promoted it."""
+    if dry_run and include is not None:
+        raise UsageError("--dry-run writes nothing, --include does.", "", "Leave one of them out.")
     shop = freshtune.open(workspace, set_ or ())
     _bring_back(shop, task, include)
     if dry_run:
@@ -158,7 +161,19 @@ def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, a
 
     say(document, as_json, text)
     if not release.verdict.promote:
+        note(_after_a_refusal(release, shop.store.root))
         raise typer.Exit(THE_ANSWER_IS_NO)
+
+
+def _after_a_refusal(release: "Release", root: Path) -> str:
+    """What became of the data, and what to do."""
+    since, upto, where = release.range.since, release.range.upto, shlex.quote(str(root))
+    if since == 0:
+        return f"→ Nothing is lost: send more labelled events, then freshtune train {release.task} -w {where}"
+    return (
+        f"→ Log {since}–{upto} is in quarantine. If its labels are good, send more and learn both: "
+        f"freshtune update {release.task} -w {where} --include {since}:{upto}"
+    )
 
 
 def _delta_document(delta: "Delta") -> dict[str, object]:
