@@ -12,7 +12,7 @@ SRC = Path(__file__).parents[1] / "src" / "freshtune"
 MODULES = sorted(SRC.rglob("*.py"))
 STAGES = {"intake", "label", "learn", "judge", "ship", "serve", "shop", "watch"}
 LAYERS: tuple[set[str], ...] = (
-    {"records", "errors"},
+    {"records", "errors", "nearest"},
     {"databases", "record_json", "faults", "phases", "strata"},
     {"model"},
     {"tasks"},

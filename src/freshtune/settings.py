@@ -5,7 +5,6 @@ as ``--set learn.fit.epochs=3``. An unknown key is an error that names the neare
 """
 
 import dataclasses
-import difflib
 import hashlib
 import os
 import tomllib
@@ -38,6 +37,7 @@ from freshtune.learn.schedules import SCHEDULES, Schedule
 from freshtune.learn.schedules.linear import Linear
 from freshtune.model.adapters import ADAPTERS, Adapter
 from freshtune.model.adapters.top_layers import TopLayers
+from freshtune.nearest import did_you_mean
 from freshtune.serve.service import ServeSettings
 from freshtune.ship.compression import COMPRESSIONS, Compression
 from freshtune.ship.compression.int8 import Int8
@@ -164,7 +164,7 @@ class Settings:
         if name not in self.tasks:
             raise ConfigurationError(
                 f"This workspace has no task {name!r}.",
-                f"It has {', '.join(self.tasks)}." + nearest(name, self.tasks),
+                f"It has {', '.join(self.tasks)}. {did_you_mean(name, self.tasks)}".rstrip(),
                 f"Add a table [tasks.{name}] to {FILE}." if name in TASKS else f"The tasks are {', '.join(TASKS)}.",
             )
         return self.tasks[name]
@@ -211,7 +211,7 @@ def settings_of(tree: Mapping[str, Any]) -> Settings:
     if unknown:
         raise ConfigurationError(
             f"There is no task {unknown[0]!r}.",
-            nearest(unknown[0], TASKS).strip(),
+            did_you_mean(unknown[0], TASKS),
             f"The tasks are {', '.join(TASKS)}.",
         )
     tasks = {name: _task(name, value) for name, value in named.items()}
@@ -323,7 +323,7 @@ def _known_keys(kind: Any, value: Any, place: str) -> None:
         if key not in names:
             raise ConfigurationError(
                 f"There is no setting {'.'.join(filter(None, (place, key)))}.",
-                nearest(key, names).strip(),
+                did_you_mean(key, names),
                 f"Here are: {', '.join(names)}.",
             )
         _known_keys(hints[key], part, f"{place}.{key}".strip("."))
@@ -340,13 +340,8 @@ def _member(kind: Any, value: Any, place: str) -> Any:
         if members and name not in members:
             raise ConfigurationError(
                 f"{place}.name = {name!r} is none that there is.",
-                nearest(str(name), members).strip(),
+                did_you_mean(str(name), members),
                 f"There are {', '.join(members)}.",
             )
         return members.get(str(name), kind)
     return kind
-
-
-def nearest(name: str, known: typing.Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), 1, 0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""

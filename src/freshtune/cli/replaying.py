@@ -8,10 +8,12 @@ import typer
 
 from freshtune.cli.terminal import AsJson, command, line, note, say, table
 from freshtune.errors import UsageError
+from freshtune.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from freshtune.records import Json
-    from freshtune.replay.stream import Stream
+    from freshtune.intake.mapping import ColumnMapping
+    from freshtune.records import Example, Json
+    from freshtune.replay.stream import Cutting, Stream
     from freshtune.tasks import Task
 
 KNOWN = "frozen, naive, retrain, textbook-retrain, freshtune, lora-trainer, ewc, linear, tfidf-sgd"
@@ -74,17 +76,15 @@ def replay(
 
 def _names(strategies: str) -> list[str]:
     from freshtune.rivals import STRATEGIES
-    from freshtune.settings import nearest
 
     names = [name.strip() for name in strategies.split(",") if name.strip()]
     for name in names:
         if name not in STRATEGIES:
-            near = nearest(name, STRATEGIES).strip()
-            raise UsageError(f"There is no strategy {name!r}.", near, f"There are {KNOWN}.")
+            raise UsageError(f"There is no strategy {name!r}.", did_you_mean(name, STRATEGIES), f"There are {KNOWN}.")
     return names
 
 
-def _told(stream: "Stream", how: Any) -> "dict[str, Json]":
+def _told(stream: "Stream", how: "Cutting") -> "dict[str, Json]":
     return {
         "digest": stream.digest,
         "seed": how.seed,
@@ -123,13 +123,13 @@ def _print(document: dict[str, Any], metric: str) -> None:
             line(f"{name.replace('_', ' ')}: {value:.2f}")
 
 
-def _recording(file: Path, mapping: Any, name: str) -> "tuple[Task, Any]":
+def _recording(file: Path, mapping: "ColumnMapping", name: str) -> "tuple[Task, tuple[Example, ...]]":
     from freshtune.intake.checks import EventChecks
     from freshtune.intake.labelled import read_labelled
     from freshtune.intake.masking import Masker
-    from freshtune.settings import first_tables, settings_of
+    from freshtune.rivals.freshtune_loop import SALT
+    from freshtune.settings import settings_of
 
-    first_tables([name])
     task = settings_of({"tasks": {name: {}}}).task(name)
-    checks = EventChecks({name: task}, Masker(b"a recorded stream is played: no secret"))
+    checks = EventChecks({name: task}, Masker(SALT))
     return task, read_labelled(file, mapping, checks, task).examples

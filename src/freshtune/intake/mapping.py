@@ -1,6 +1,5 @@
 """Which column is what: a sender's records in the words of an event."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from freshtune.intake.dead_letters import dead_letter
 from freshtune.intake.json_text import parse_json, split_array
 from freshtune.intake.reasons import BadRecord, json_type
 from freshtune.intake.sources.raw import Record
+from freshtune.nearest import did_you_mean
 from freshtune.records import KINDS, DeadLetter, Event, Json
 from freshtune.tasks import TASKS, Task
 
@@ -125,10 +125,9 @@ class JsonEvents(NamedTuple):
 
 def unknown_task(name: str, tasks: Mapping[str, Task]) -> UsageError:
     """The error of a call that names a task which the workspace does not have."""
-    close = difflib.get_close_matches(name, tasks, 1, 0.5)
     return UsageError(
         f"This workspace has no task {name!r}.",
-        f"It has {', '.join(tasks) or 'none'}.{f' Did you mean {close[0]!r}?' if close else ''}",
+        f"It has {', '.join(tasks) or 'none'}. {did_you_mean(name, tasks)}".rstrip(),
         f"Add a table [tasks.{name}] to freshtune.toml." if name in TASKS else "Name one that it has.",
     )
 

@@ -90,7 +90,7 @@ class ReleaseFacts:
 
     Attributes:
         bytes, champion_bytes: size of all that must be loaded to serve.
-        latency_ratio: challenger's median time an answer over the champion's, measured in turns.
+        latency_ratio: challenger's least time for some answers over the champion's, measured in turns.
     """
 
     bytes: int | None = None

@@ -157,8 +157,6 @@ def predict(model: "TextModel", cut: int, inputs: Sequence[NDArray[np.generic]])
     """Logits, float32 ``[n, outputs]``, of rows as in TrainingSet.inputs; in evaluation mode, without dropout."""
     import torch
 
-    from freshtune.learn.batches import padded
-
     logits = np.zeros((len(inputs), model.head.out_features), np.float32)
     training = model.training
     model.eval()

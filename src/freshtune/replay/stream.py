@@ -4,11 +4,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated
 
 import numpy as np
 import orjson
-from pydantic import Field
 
 from freshtune.errors import UsageError
 from freshtune.intake.held_out import side
@@ -31,12 +29,12 @@ class Cutting:
         seed: of the draw where there is more than the limit.
     """
 
-    base: Annotated[int, Field(ge=1)] = 3
-    increments: Annotated[int, Field(ge=0)] = 0
-    history: Annotated[float, Field(gt=0, lt=1)] = 0.4
-    limit: Annotated[int, Field(ge=1)] = 500
-    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.3
-    judges: Annotated[int, Field(ge=1)] = 1_000
+    base: int = 3
+    increments: int = 0
+    history: float = 0.4
+    limit: int = 500
+    held_out: float = 0.3
+    judges: int = 1_000
     seed: int = 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from freshtune.learn.batches import length_batches
 from freshtune.records import Example
 from freshtune.rivals.naive import EVERYBODYS, WELL_DONE
-from freshtune.rivals.whole_model import WholeModel
+from freshtune.rivals.whole_model import WholeModelStrategy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,11 +22,11 @@ _FADE = 0.9
 _TOKENS = 512
 
 
-class Ewc:
+class Ewc(WholeModelStrategy):
     """A penalty on leaving the last weights, by how much each mattered; keeps no example."""
 
     def __init__(self, setting: "Setting") -> None:
-        self._whole = WholeModel(setting)
+        super().__init__(setting)
         self._anchor: dict[str, tuple[Tensor, Tensor]] = {}
 
     def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
@@ -36,18 +36,6 @@ class Ewc:
     def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
         self._whole.tune(new, EVERYBODYS, self._penalty)
         self._remember(new)
-
-    @property
-    def predictor(self) -> WholeModel:
-        return self._whole
-
-    @property
-    def trained_parameters(self) -> int:
-        return self._whole.parameters
-
-    @property
-    def update_bytes(self) -> int:
-        return self._whole.bytes
 
     def _penalty(self) -> "Tensor":
         import torch

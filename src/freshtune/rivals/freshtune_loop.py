@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freshtune import cycle
-from freshtune.cycle.champion import bundle_of
+from freshtune.cycle.champion import bundle_of, live
 from freshtune.intake.checks import EventChecks
 from freshtune.intake.ingest import ingest_records
 from freshtune.intake.mapping import ColumnMapping
 from freshtune.model.predictor import Predictor
 from freshtune.model.trunk_cache import TrunkCache
-from freshtune.records import Example, Json
+from freshtune.records import Example, Json, Release
 from freshtune.settings import read_settings
 from freshtune.workspace import create_workspace
 
 if TYPE_CHECKING:
     from freshtune.rivals import Setting
 
-_SALT = b"a recorded stream is played: no secret"
+SALT = b"a recorded stream is played: no secret"
+"""Fixed, so that each play masks, splits and learns alike."""
 _CACHE_BYTES = 4_000_000_000
 
 
@@ -26,7 +27,7 @@ class FreshtuneLoop:
 
     def __init__(self, setting: "Setting") -> None:
         self._setting, self._task = setting, setting.task
-        self._shop = create_workspace(setting.folder / "shop", [f"[tasks.{setting.task.name}]", ""], _SALT)
+        self._shop = create_workspace(setting.folder / "shop", [f"[tasks.{setting.task.name}]", ""], SALT)
         flags = [
             f'model.backbone="{setting.backbone}"',
             f"model.max_tokens={setting.max_tokens}",
@@ -54,30 +55,30 @@ class FreshtuneLoop:
 
     @property
     def predictor(self) -> Predictor:
-        live = self._shop.registry.live(self._task.name)
-        assert live is not None  # noqa: S101
-        return bundle_of(self._shop, live, self._settings.model, self._cache).predictor()
+        release = self._live()
+        return bundle_of(self._shop, release, self._settings.model, self._cache).predictor()
 
     @property
     def trained_parameters(self) -> int:
         from safetensors import safe_open
 
-        live = self._shop.registry.live(self._task.name)
-        assert live is not None  # noqa: S101
-        with safe_open(self._shop.registry.load_file(live, "top.safetensors"), "numpy") as weights:
+        release = self._live()
+        with safe_open(self._shop.registry.load_file(release, "top.safetensors"), "numpy") as weights:
             return sum(int(weights.get_tensor(name).size) for name in weights.keys())  # noqa: SIM118
 
     @property
     def update_bytes(self) -> int:
         """Of what must be fetched to serve the live release where its parent is served."""
-        live = self._shop.registry.live(self._task.name)
-        assert live is not None  # noqa: S101
-        known = set(self._shop.registry.files(live.parent).values()) if live.parent else set()
+        release = self._live()
+        known = set(self._shop.registry.files(release.parent).values()) if release.parent else set()
         return sum(
             row.size
-            for row in self._shop.registry.stored_files(live.id)
+            for row in self._shop.registry.stored_files(release.id)
             if row.digest not in known and row.name == "top.onnx"
         )
+
+    def _live(self) -> Release:
+        return live(self._shop, self._task)
 
     def _arrive(self, examples: Sequence[Example]) -> None:
         records: list[dict[str, Json]] = []

@@ -4,20 +4,19 @@ from typing import TYPE_CHECKING
 
 from freshtune.records import Example
 from freshtune.rivals.naive import EVERYBODYS, WELL_DONE
-from freshtune.rivals.whole_model import Loop, WholeModel
+from freshtune.rivals.whole_model import Loop, WholeModel, WholeModelStrategy
 
 if TYPE_CHECKING:
     from freshtune.rivals import Setting
 
 
-class Retrain:
+class Retrain(WholeModelStrategy):
     """Done well: batches by length, three epochs, bf16 where the CPU multiplies it."""
 
     loop: Loop = WELL_DONE
 
     def __init__(self, setting: "Setting") -> None:
-        self._setting = setting
-        self._whole = WholeModel(setting)
+        super().__init__(setting)
         self._seen: tuple[Example, ...] = ()
 
     def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
@@ -26,20 +25,8 @@ class Retrain:
 
     def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
         self._seen += new
-        self._whole = WholeModel(self._setting)
+        self._whole = WholeModel(self.setting)
         self._whole.tune(self._seen, self.loop)
-
-    @property
-    def predictor(self) -> WholeModel:
-        return self._whole
-
-    @property
-    def trained_parameters(self) -> int:
-        return self._whole.parameters
-
-    @property
-    def update_bytes(self) -> int:
-        return self._whole.bytes
 
 
 class TextbookRetrain(Retrain):

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from freshtune.learn.batches import padded
 from freshtune.learn.fit import precision, predict, seeded
+from freshtune.learn.schedules import scheduled
+from freshtune.learn.schedules.linear import Linear
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Input
 from freshtune.records import Example
@@ -92,7 +94,7 @@ class WholeModel:
         ids, targets = self.material(examples)
         plan = list(self._batches([len(row) for row in ids], loop))
         for number, rows in enumerate(plan):
-            rate = warmed_linear(number, len(plan), loop.warmup)
+            rate = scheduled(Linear(), number, len(plan), loop.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = loop.learning_rate * rate
             loss = self.loss([ids[row] for row in rows], targets[rows], min(loop.padded_to, self.setting.max_tokens))
@@ -133,10 +135,24 @@ class WholeModel:
             yield from (batches[place] for place in random.permutation(len(batches)))
 
 
-def warmed_linear(step: int, total: int, share: float) -> float:
-    """Up over the first share of all steps, then down to 0."""
-    warmup = max(1, round(total * share))
-    return min((step + 1) / warmup, (total - step) / max(1, total - warmup), 1.0)
+class WholeModelStrategy:
+    """What the strategies that train a whole model have in common: it answers, and an update changes and sends it."""
+
+    def __init__(self, setting: "Setting") -> None:
+        self.setting = setting
+        self._whole = WholeModel(setting)
+
+    @property
+    def predictor(self) -> WholeModel:
+        return self._whole
+
+    @property
+    def trained_parameters(self) -> int:
+        return self._whole.parameters
+
+    @property
+    def update_bytes(self) -> int:
+        return self._whole.bytes
 
 
 def _loss(head: Head, logits: "Tensor", targets: "Tensor") -> "Tensor":

@@ -1,23 +1,22 @@
 """Examples whose mean is the mean of all, class by class."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from freshtune.learn.memory.budget import fitting
 from freshtune.learn.memory.evidence import Evidence
-from freshtune.learn.memory.recall import fair_sample
+from freshtune.learn.memory.sampled import Sampled
 from freshtune.records import Example
 from freshtune.strata import Standing, by_rank, standing, stratified, uniform
 
 
 @dataclass(frozen=True)
-class Herding:
+class Herding(Sampled):
     """Even over classes and categories; within each, what of every delta comes nearest to its mean in features.
 
     A delta's examples are put in order, stratum by stratum: next comes the one that takes the mean of those chosen
@@ -25,18 +24,8 @@ class Herding:
     the lowest ranks stay, so that each is represented by its size. In whatever order deltas come, the memory is the
     same; how the stream is cut into deltas matters. Source: Rebuffi et al., *iCaRL: incremental classifier and
     representation learning*, 2017, on the frozen trunk's features, of length 1.
-
-    Attributes:
-        size, max_bytes: examples kept at most, and bytes of their rows.
-        mix: remembered examples that an update learns beside each new one, at most.
-        max_mix: the same where what is new lies as far as can be from what is known; at or below ``mix``, distance
-            counts for nothing.
     """
 
-    size: Annotated[int, Field(ge=0)] = 2_000
-    max_bytes: Annotated[int, Field(ge=0)] = 8_000_000
-    mix: Annotated[float, Field(ge=0)] = 1.5
-    max_mix: Annotated[float, Field(ge=0)] = 0.0
     name: Literal["herding"] = "herding"
 
     def keep(
@@ -47,11 +36,6 @@ class Herding:
             arrived = _ranked(arrived, evidence.features(), self.size)
         rows = [*kept, *arrived]
         return fitting(lambda size: stratified(rows, size, by_rank), self.size, self.max_bytes, evidence)
-
-    def recall(
-        self, kept: Sequence[Standing], new: int, distance: Callable[[], float] = lambda: 0.0
-    ) -> tuple[Standing, ...]:
-        return fair_sample(kept, new, self.mix, self.max_mix, distance)
 
 
 def _ranked(rows: Sequence[Standing], features: NDArray[np.float32], most: int) -> list[Standing]:

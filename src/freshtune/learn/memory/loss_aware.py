@@ -1,6 +1,6 @@
 """The examples that the champion found hard."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -10,13 +10,13 @@ from pydantic import Field
 
 from freshtune.learn.memory.budget import fitting
 from freshtune.learn.memory.evidence import Evidence, likelihoods, margins
-from freshtune.learn.memory.recall import fair_sample
+from freshtune.learn.memory.sampled import Sampled
 from freshtune.records import Example
 from freshtune.strata import Standing, by_rank, standing, stratified
 
 
 @dataclass(frozen=True)
-class LossAware:
+class LossAware(Sampled):
     """Even over classes and categories; within each, what lies near the border, or has the highest loss.
 
     An example is ranked once, by what the champion said of it before it was learned, and the lowest ranks stay, in
@@ -25,18 +25,10 @@ class LossAware:
     *Online continual learning with maximal interfered retrieval*, 2019.
 
     Attributes:
-        size, max_bytes: examples kept at most, and bytes of their rows.
-        mix: remembered examples that an update learns beside each new one, at most.
-        max_mix: the same where what is new lies as far as can be from what is known; at or below ``mix``, distance
-            counts for nothing.
         by: ``border``, the gap between the two most likely answers; ``loss``, how unlikely the label was.
         doubted: a label that was less likely than this comes last, as a mistake of whoever gave it; 0 doubts none.
     """
 
-    size: Annotated[int, Field(ge=0)] = 2_000
-    max_bytes: Annotated[int, Field(ge=0)] = 8_000_000
-    mix: Annotated[float, Field(ge=0)] = 1.5
-    max_mix: Annotated[float, Field(ge=0)] = 0.0
     by: Literal["border", "loss"] = "border"
     doubted: Annotated[float, Field(ge=0, lt=1)] = 0.02
     name: Literal["loss_aware"] = "loss_aware"
@@ -50,11 +42,6 @@ class LossAware:
             arrived = [replace(row, rank=float(rank)) for row, rank in zip(arrived, ranks, strict=True)]
         rows = [*kept, *arrived]
         return fitting(lambda size: stratified(rows, size, by_rank), self.size, self.max_bytes, evidence)
-
-    def recall(
-        self, kept: Sequence[Standing], new: int, distance: Callable[[], float] = lambda: 0.0
-    ) -> tuple[Standing, ...]:
-        return fair_sample(kept, new, self.mix, self.max_mix, distance)
 
     def _ranks(self, evidence: Evidence, learned: Sequence[Example]) -> NDArray[np.float64]:
         """0 for the hardest, 1 for what the champion is sure of, one more where the label is doubted."""

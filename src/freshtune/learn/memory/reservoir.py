@@ -1,36 +1,24 @@
 """A fair sample of all that was ever learned."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from freshtune.learn.memory.budget import fitting
 from freshtune.learn.memory.evidence import Evidence
-from freshtune.learn.memory.recall import fair_sample
+from freshtune.learn.memory.sampled import Sampled
 from freshtune.records import Example
 from freshtune.strata import Standing, by_hash, standing
 
 
 @dataclass(frozen=True)
-class Reservoir:
+class Reservoir(Sampled):
     """In the proportions of the stream: what is rare there is rare here. The lowest hashes of all.
 
     In whatever order and parts examples come, the memory is the same. Source: Vitter, *Random sampling with a
     reservoir*, 1985; with hashes for random numbers (bottom-k), so that two samples can be merged.
-
-    Attributes:
-        size, max_bytes: examples kept at most, and bytes of their rows.
-        mix: remembered examples that an update learns beside each new one, at most.
-        max_mix: the same where what is new lies as far as can be from what is known; at or below ``mix``, distance
-            counts for nothing.
     """
 
-    size: Annotated[int, Field(ge=0)] = 2_000
-    max_bytes: Annotated[int, Field(ge=0)] = 8_000_000
-    mix: Annotated[float, Field(ge=0)] = 1.5
-    max_mix: Annotated[float, Field(ge=0)] = 0.0
     name: Literal["reservoir"] = "reservoir"
 
     def keep(
@@ -38,8 +26,3 @@ class Reservoir:
     ) -> tuple[Standing, ...]:
         rows = sorted({row.id: row for row in (*kept, *map(standing, learned))}.values(), key=by_hash)
         return fitting(lambda size: tuple(rows[:size]), self.size, self.max_bytes, evidence)
-
-    def recall(
-        self, kept: Sequence[Standing], new: int, distance: Callable[[], float] = lambda: 0.0
-    ) -> tuple[Standing, ...]:
-        return fair_sample(kept, new, self.mix, self.max_mix, distance)

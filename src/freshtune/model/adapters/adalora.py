@@ -8,10 +8,10 @@ from pydantic import Field
 
 from freshtune.errors import ConfigurationError
 from freshtune.model.adapters.parts import (
+    Uppermost,
     hang,
     head_alone,
     linears,
-    lowest,
     require_linears,
     require_positive,
     take_off,
@@ -28,7 +28,7 @@ _FULL_UNTIL, _PRUNED_AT = 0.2, 0.7
 
 
 @dataclass(frozen=True)
-class AdaLora:
+class AdaLora(Uppermost):
     """``W`` becomes ``W + alpha · Σ λᵢ pᵢ qᵢᵀ``, with ``pᵢ`` and ``qᵢ`` of length 1; all three learn, and the head.
 
     In the course of a run the smallest ``|λᵢ|`` of all maps together are set to zero, on the paper's cubic schedule
@@ -47,7 +47,6 @@ class AdaLora:
         alpha: the factor above. A λ starts at 0 and moves by the learning rate a step; 32 lets a map of a small model
             move about as fast as under :class:`Lora`.
         linears: which maps of a layer; see :data:`freshtune.model.adapters.parts.LINEARS`.
-        k: number of layers, the uppermost.
 
     >>> [round(AdaLora(rank=12, target_rank=4).rank_after(done), 1) for done in (0.1, 0.3, 0.5, 1.0)]
     [12.0, 8.1, 4.5, 4.0]
@@ -57,13 +56,12 @@ class AdaLora:
     target_rank: int = 6
     alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 32.0
     linears: tuple[str, ...] = ("qkv", "attention_out", "inner_in", "inner_out")
-    k: int = 2
     name: Literal["adalora"] = "adalora"
     merges: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_positive(self.name, "target_rank", self.target_rank)
-        require_positive(self.name, "k", self.k)
         require_linears(self.name, self.linears)
         if self.rank < self.target_rank:
             raise ConfigurationError(
@@ -71,9 +69,6 @@ class AdaLora:
                 "Ranks only fall in a run.",
                 f"Set rank to {self.target_rank} or more.",
             )
-
-    def lowest_trained(self, layers: int) -> int:
-        return lowest(layers, self.k)
 
     def attach(self, model: "TextModel") -> None:
         import torch

@@ -3,34 +3,24 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from freshtune.model.adapters.parts import head_alone, lowest, require_positive
+from freshtune.model.adapters.parts import Uppermost, head_alone
 
 if TYPE_CHECKING:
     from freshtune.model.backbone import TextModel
 
 
 @dataclass(frozen=True)
-class BiasOnly:
+class BiasOnly(Uppermost):
     """The biases of the ``k`` uppermost layers and of the norm above them, and the head.
 
     Source: Ben Zaken, Goldberg and Ravfogel, *BitFit*, 2022.
-
-    Attributes:
-        k: number of layers.
 
     >>> BiasOnly(k=2).lowest_trained(12)
     10
     """
 
-    k: int = 2
     name: Literal["bias_only"] = "bias_only"
     merges: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        require_positive(self.name, "k", self.k)
-
-    def lowest_trained(self, layers: int) -> int:
-        return lowest(layers, self.k)
 
     def attach(self, model: "TextModel") -> None:
         head_alone(model)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from freshtune.model.adapters.parts import hang, head_alone, linears, lowest, require_positive
+from freshtune.model.adapters.parts import Uppermost, hang, head_alone, linears, require_positive
 from freshtune.model.adapters.unmerged import cannot_merge
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ _PART = "bottleneck"
 
 
 @dataclass(frozen=True)
-class Bottleneck:
+class Bottleneck(Uppermost):
     """``h`` becomes ``h + up(gelu(down(h)))`` after attention and after the inner part, before each is added.
 
     ``up`` is zero at the start. The norms stay frozen. For comparison: what is not linear does not merge into weights,
@@ -25,23 +25,18 @@ class Bottleneck:
 
     Attributes:
         size: width of the small network's middle.
-        k: number of layers, the uppermost.
 
     >>> Bottleneck(size=8, k=2).lowest_trained(12)
     10
     """
 
     size: int = 16
-    k: int = 2
     name: Literal["bottleneck"] = "bottleneck"
     merges: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_positive(self.name, "size", self.size)
-        require_positive(self.name, "k", self.k)
-
-    def lowest_trained(self, layers: int) -> int:
-        return lowest(layers, self.k)
 
     def attach(self, model: "TextModel") -> None:
         from torch import nn

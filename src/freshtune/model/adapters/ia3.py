@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from freshtune.model.adapters.parts import hang, head_alone, lowest, require_positive, take_off, top_blocks
+from freshtune.model.adapters.parts import Uppermost, hang, head_alone, take_off, top_blocks
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -14,27 +14,17 @@ _PART = "ia3"
 
 
 @dataclass(frozen=True)
-class Ia3:
+class Ia3(Uppermost):
     """A factor for each key, value and inner activation of the ``k`` uppermost layers, 1 at the start, and the head.
 
     Source: Liu et al., *Few-shot parameter-efficient fine-tuning is better and cheaper than in-context learning*, 2022.
-
-    Attributes:
-        k: number of layers.
 
     >>> Ia3(k=2).lowest_trained(12)
     10
     """
 
-    k: int = 2
     name: Literal["ia3"] = "ia3"
     merges: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        require_positive(self.name, "k", self.k)
-
-    def lowest_trained(self, layers: int) -> int:
-        return lowest(layers, self.k)
 
     def attach(self, model: "TextModel") -> None:
         import torch

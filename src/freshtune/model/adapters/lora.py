@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from freshtune.model.adapters.parts import (
+    Uppermost,
     hang,
     head_alone,
     linears,
-    lowest,
     require_linears,
     require_positive,
     take_off,
@@ -24,7 +24,7 @@ _PART = "lora"
 
 
 @dataclass(frozen=True)
-class Lora:
+class Lora(Uppermost):
     """``W x + b`` becomes ``W x + b + (alpha / rank) · up · down · x``; ``up`` and ``down`` learn, and the head.
 
     ``up`` is zero at the start. Queries, keys and values are one map here and share one ``down``.
@@ -36,7 +36,6 @@ class Lora:
         alpha: the factor above, before it is divided by the rank.
         dropout: share of the inputs of ``down`` that is dropped in training.
         linears: which maps of a layer; see :data:`freshtune.model.adapters.parts.LINEARS`.
-        k: number of layers, the uppermost.
 
     >>> Lora(rank=4, linears=("qkv", "inner_in"), k=2).lowest_trained(12)
     10
@@ -46,17 +45,13 @@ class Lora:
     alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 16.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     linears: tuple[str, ...] = ("qkv", "attention_out", "inner_in", "inner_out")
-    k: int = 2
     name: Literal["lora"] = "lora"
     merges: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_positive(self.name, "rank", self.rank)
-        require_positive(self.name, "k", self.k)
         require_linears(self.name, self.linears)
-
-    def lowest_trained(self, layers: int) -> int:
-        return lowest(layers, self.k)
 
     def attach(self, model: "TextModel") -> None:
         import torch

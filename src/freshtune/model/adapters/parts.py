@@ -5,11 +5,12 @@ their names while it learns, and a merged model is a plain one. The parts are ou
 measured reason: importing that library takes 3.7 s on top of torch, a fifth of what a whole update may take.
 """
 
-import difflib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from freshtune.errors import ConfigurationError
+from freshtune.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,16 +36,33 @@ def require_linears(member: str, names: Sequence[str]) -> None:
     """Refuse names that are no linear maps of a layer, names that come twice, and none at all."""
     for name in names:
         if name not in LINEARS:
-            close = difflib.get_close_matches(name, LINEARS, 1, 0.5)
             raise ConfigurationError(
                 f"{member}: linears names {name!r}, which no layer has.",
-                f"Did you mean {close[0]!r}?" if close else "",
+                did_you_mean(name, LINEARS),
                 f"A layer has {', '.join(LINEARS)}.",
             )
     if not names or len(set(names)) < len(names):
         raise ConfigurationError(
             f"{member}: linears = {list(names)} names none, or one twice.", "", f"A layer has {', '.join(LINEARS)}."
         )
+
+
+@dataclass(frozen=True)
+class Uppermost:
+    """What acts on the ``k`` uppermost layers, and the head.
+
+    Attributes:
+        k: number of layers.
+    """
+
+    k: int = 2
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        require_positive(self.name, "k", self.k)
+
+    def lowest_trained(self, layers: int) -> int:
+        return lowest(layers, self.k)
 
 
 def lowest(layers: int, k: int) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-from freshtune.model.adapters.parts import head_alone, lowest, require_positive, top_blocks
+from freshtune.model.adapters.parts import Uppermost, head_alone, require_positive, top_blocks
 from freshtune.model.adapters.unmerged import cannot_merge
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Prefix:
+class Prefix(Uppermost):
     """``length`` learned keys and values a layer; what is seen in them is added to attention through a gate a head.
 
     The gates are zero at the start, so that attaching changes nothing; a prefix in the same softmax as the tokens
@@ -23,23 +23,18 @@ class Prefix:
 
     Attributes:
         length: number of keys and values.
-        k: number of layers, the uppermost.
 
     >>> Prefix(length=4, k=2).lowest_trained(12)
     10
     """
 
     length: int = 8
-    k: int = 2
     name: Literal["prefix"] = "prefix"
     merges: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_positive(self.name, "length", self.length)
-        require_positive(self.name, "k", self.k)
-
-    def lowest_trained(self, layers: int) -> int:
-        return lowest(layers, self.k)
 
     def attach(self, model: "TextModel") -> None:
         import torch
