@@ -66,9 +66,11 @@ def test_what_cannot_be_read_is_told_with_the_mend(tmp_path: Path) -> None:
     cut = tmp_path / "cut.gz"
     cut.write_bytes(gzip.compress(b"lovely" * 99)[:-9])
     (tmp_path / "noise.gz").write_bytes(b"\x1f\x8b" + b"x" * 20)
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b"0" * 20_000_000))
     for file, text, pair, kind in (
         (cut, None, None, UsageError),
         (tmp_path / "noise.gz", None, None, UsageError),
+        (tmp_path / "bomb.gz", None, None, UsageError),
         (tmp_path / "nowhere.txt", None, None, NotFound),
         (tmp_path / "nowhere.csv", None, None, NotFound),
         (tmp_path / "nowhere.csv", "text", None, NotFound),

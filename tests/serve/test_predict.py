@@ -1,9 +1,15 @@
 """Predictions over HTTP are those of the release that they name, on masked input."""
 
+import threading
+from dataclasses import replace
+
 import pytest
 from starlette.testclient import TestClient
 
-from freshtune.model.predictor import Input
+from freshtune.errors import IntegrityError
+from freshtune.model.predictor import Input, Predictor
+from freshtune.records import Release
+from freshtune.serve.app import create_app
 from freshtune.serve.replies import readable
 from tests.serve.tiny_service import MASKED, TinyShop, mask
 from tests.serve.waiting import until
@@ -50,3 +56,38 @@ def test_a_task_without_a_release_says_so(client: TestClient) -> None:
     reply = client.post("/v1/predict/relevance", json={"inputs": ["x"]})
     assert reply.status_code == 503
     assert reply.json()["error"]["reason"] == "no_release"
+
+
+def test_while_it_loads_it_says_that_and_not_that_there_is_no_release(live_shop: TinyShop) -> None:
+    service, may_load = live_shop.service(), threading.Event()
+    opened = service.open_model
+
+    def waiting(release: Release) -> Predictor:
+        may_load.wait(60)
+        return opened(release)
+
+    headers = {"Authorization": f"Bearer {live_shop.key['predict']}"}
+    app = create_app(replace(service, open_model=waiting))
+    with TestClient(app, "http://127.0.0.1", headers=headers) as client:
+        early = client.post("/v1/predict/sentiment", json={"inputs": ["x"]})
+        may_load.set()
+        until(lambda: client.get("/readyz").status_code == 200)
+        assert client.post("/v1/predict/sentiment", json={"inputs": ["x"]}).status_code == 200
+    assert (early.status_code, early.json()["error"]["reason"]) == (503, "loading")
+    assert early.headers["retry-after"] == "1"
+
+
+def test_a_release_that_cannot_be_loaded_is_not_called_missing(live_shop: TinyShop) -> None:
+    def broken(_: Release) -> Predictor:
+        raise IntegrityError("secret path")
+
+    headers = {"Authorization": f"Bearer {live_shop.key['predict']}"}
+    app = create_app(replace(live_shop.service(), open_model=broken))
+    with TestClient(app, "http://127.0.0.1", headers=headers) as client:
+
+        def asked() -> str:
+            return str(client.post("/v1/predict/sentiment", json={"inputs": ["x"]}).json()["error"])
+
+        until(lambda: "loading" not in asked())
+        assert "not_loaded" in asked()
+        assert "secret" not in asked()

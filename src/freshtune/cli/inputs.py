@@ -1,6 +1,7 @@
 """What ``predict`` is asked about: a text a line of a file or of stdin, or a column of a table."""
 
 import gzip
+import io
 import sys
 import zlib
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from freshtune.cli.terminal import note
 from freshtune.errors import NotFound, UsageError
+from freshtune.intake.limits import DEFAULT_LIMITS
 from freshtune.intake.mapping import ColumnMapping
 from freshtune.intake.reasons import BadRecord
 from freshtune.intake.sources import Source, open_source
@@ -75,9 +77,9 @@ def _lines(file: Path | None) -> list[str]:
     try:
         content = sys.stdin.buffer.read() if file is None else file.read_bytes()
         if content.startswith(_GZIP):
-            content = gzip.decompress(content)
+            content = _unpacked(content)
         return content.decode("utf-8-sig").split("\n")
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, OverflowError, gzip.BadGzipFile, zlib.error) as error:
         raise UsageError(
             f"{name} cannot be unpacked.", str(error), "Send it again: it is no whole gzip file."
         ) from None
@@ -85,3 +87,13 @@ def _lines(file: Path | None) -> list[str]:
         raise NotFound(f"{name} cannot be read.", error.strerror or str(error), "Check the path.") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{name} is no text.", str(error), "Write it as UTF-8.") from None
+
+
+def _unpacked(content: bytes) -> bytes:
+    """The bytes of a gzip file; OverflowError where they grow as no text does."""
+    most = max(DEFAULT_LIMITS.ratio_from_bytes, DEFAULT_LIMITS.max_ratio * len(content))
+    with gzip.open(io.BytesIO(content)) as packed:
+        unpacked = packed.read(most + 1)
+    if len(unpacked) > most:
+        raise OverflowError(f"it grows more than {DEFAULT_LIMITS.max_ratio} times")
+    return unpacked

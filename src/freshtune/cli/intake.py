@@ -94,7 +94,7 @@ def ingest(
     mapping = replace(shop.settings.intake.columns, **given)
     reports = [_one(shop, path, mapping) for path in files]
     total = reports[0] if len(reports) == 1 else _sum(reports)
-    say(asdict(total), as_json, lambda: _told(total))
+    say(asdict(total), as_json, lambda: _told(total, workspace))
     if total.dead_letters and not total.kept and not total.duplicates:
         raise _all_refused(total, mapping, workspace)
     return None
@@ -135,7 +135,7 @@ def _sum(reports: "list[IngestReport]") -> "IngestReport":
     )
 
 
-def _told(report: "IngestReport") -> None:
+def _told(report: "IngestReport", workspace: str) -> None:
     line(
         f"read {report.read:,} · kept {report.kept:,} · duplicates {report.duplicates:,} · masked {report.masked:,} · "
         f"shortened {report.shortened:,} · {report.seconds:.1f} s"
@@ -143,7 +143,7 @@ def _told(report: "IngestReport") -> None:
     for reason, count in sorted(report.dead_letters.items()):
         line(f"refused {count:,} · {reason}: {REASONS[reason]}")
     if report.dead_letters and (report.kept or report.duplicates):
-        note("→ freshtune ingest --dead-letters shows them")
+        note(f"→ freshtune ingest -w {shlex.quote(workspace)} --dead-letters shows them")
 
 
 def _dead_letters(shop: "freshtune.OpenWorkspace", limit: int | None, as_json: bool) -> None:

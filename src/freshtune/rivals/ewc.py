@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from freshtune.learn.batches import length_batches
 from freshtune.records import Example
-from freshtune.rivals.naive import EVERYBODYS, WELL_DONE
-from freshtune.rivals.whole_model import WholeModelStrategy
+from freshtune.rivals.whole_model import EVERYBODYS, WholeModelStrategy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,8 +28,8 @@ class Ewc(WholeModelStrategy):
         super().__init__(setting)
         self._anchor: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
-        self._whole.tune(history, WELL_DONE)
+    def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
+        super().begin(history, judges)
         self._remember(history)
 
     def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002

@@ -1,15 +1,11 @@
 """The first model, for ever: what the others gain on."""
 
 from freshtune.records import Example
-from freshtune.rivals.naive import WELL_DONE
 from freshtune.rivals.whole_model import WholeModelStrategy
 
 
 class Frozen(WholeModelStrategy):
     """Never updates."""
-
-    def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
-        self._whole.tune(history, WELL_DONE)
 
     def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
         pass

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 from freshtune.records import Example
-from freshtune.rivals.naive import EVERYBODYS, WELL_DONE
-from freshtune.rivals.whole_model import Loop, WholeModel, WholeModelStrategy
+from freshtune.rivals.whole_model import EVERYBODYS, WELL_DONE, Loop, WholeModel, WholeModelStrategy
 
 if TYPE_CHECKING:
     from freshtune.rivals import Setting

@@ -44,6 +44,12 @@ class Loop:
     weight_decay: float = 0.01
 
 
+EVERYBODYS = Loop(epochs=5, batch=16, learning_rate=2e-5, padded_to=128)
+"""The loop that everybody writes."""
+WELL_DONE = Loop(epochs=3, batch=16, learning_rate=5e-5, by_length=True)
+"""How a whole model is tuned with care; all of these strategies begin so, and differ in their updates alone."""
+
+
 class WholeModel:
     """A text model with a linear head, all of it trainable. A Predictor.
 
@@ -141,6 +147,9 @@ class WholeModelStrategy:
     def __init__(self, setting: "Setting") -> None:
         self.setting = setting
         self._whole = WholeModel(setting)
+
+    def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
+        self._whole.tune(history, WELL_DONE)
 
     @property
     def predictor(self) -> WholeModel:

@@ -100,6 +100,11 @@ class LiveModels:
         """What answers now; None where no release is live yet."""
         return self._live[task]
 
+    @property
+    def looked(self) -> bool:
+        """Whether everything that was live at the start has been loaded, or has failed to."""
+        return self._first_look.is_set()
+
     def failure(self, task: str) -> LoadFailure | None:
         """Why the registry's live release is not the one that answers."""
         return self._failures.get(task)
@@ -107,7 +112,7 @@ class LiveModels:
     @property
     def ready(self) -> bool:
         """Whether every task that has a live release is answering."""
-        return self._first_look.is_set() and not any(self._live[task] is None for task in self._failures)
+        return self.looked and not any(self._live[task] is None for task in self._failures)
 
     def _watch(self) -> None:
         while not self._stopping:

@@ -95,12 +95,22 @@ class Serving:
     def _answer(self, task: str, inputs: Sequence[Input]) -> Answered:
         live = self.live.current(task)
         if live is None:
-            words = f"No release of {task} is live and loaded."
-            raise Refusal(503, "no_release", "There is no model to ask.", words, f"Make one: `freshtune train {task}`.")
+            raise self._nothing_to_ask(task)
         mask = self.service.mask
         masked = [Input(mask(each.text), None if each.pair is None else mask(each.pair)) for each in inputs]
         head = live.predictor.head
         return Answered(live.release.id, head, head.answers(live.predictor.logits(masked)))
+
+    def _nothing_to_ask(self, task: str) -> Refusal:
+        """Why: it is too early, the release is broken, or there is none."""
+        what = "There is no model to ask."
+        if not self.live.looked:
+            return Refusal(503, "loading", what, "The service has just started.", "Try again in a second.", AGAIN)
+        if self.live.failure(task):
+            words = f"The live release of {task} could not be loaded; GET /v1/status says why."
+            return Refusal(503, "not_loaded", what, words, "Look at it with `freshtune releases verify`.")
+        words = f"No release of {task} is live."
+        return Refusal(503, "no_release", what, words, f"Make one: `freshtune train {task}`.")
 
     async def store(self, act: Callable[[], T]) -> T:
         """Run an act on a store away from the event loop."""
