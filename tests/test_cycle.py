@@ -16,6 +16,7 @@ from freshtune.intake.deltas import labelled_examples
 from freshtune.model.predictor import Input
 from freshtune.phases import Phases
 from freshtune.records import Json, LogRange, Release
+from freshtune.ship.registry import Refused
 from freshtune.ship.update_lock import Locked
 from freshtune.ship.verify import verify
 from tests.small_shop import (
@@ -124,6 +125,67 @@ def test_poisoned_then_clean_gives_refuse_then_promote(trained: OpenWorkspace) -
     assert trained.pending("sentiment").range.since == 500
 
 
+def test_an_update_waits_for_labels_that_can_be_tested_and_then_learns_all_of_them(trained: OpenWorkspace) -> None:
+    live = trained.release_of("sentiment")
+    half_poisoned = [row for n in range(500, 620) for row in reviews(n, n + 1, flipped=n % 2 == 1)]
+    trained.ingest([row for row in reviews(700, 900) if row["label"] == "positive"][:70], REVIEW)
+    with pytest.raises(NotFound, match="waits for more labels: 0 of 80"):
+        trained.update("sentiment")
+    trained.ingest(half_poisoned[:-70], REVIEW)
+    assert trained.pending("sentiment").range == LogRange(500, 620), "nothing is consumed"
+    trained.ingest(half_poisoned[-70:], REVIEW)
+    poisoned = trained.update("sentiment")
+    assert poisoned.range == LogRange(500, 690)
+    assert "labels" in reasons(poisoned), "what came in small doses is tested together"
+    assert trained.release_of("sentiment") == live
+
+
+def test_a_wait_leaves_nothing_behind(trained: OpenWorkspace) -> None:
+    trained.ingest(reviews(500, 530), REVIEW)
+    with pytest.raises(NotFound, match="30 of 80"):
+        trained.update("sentiment")
+    assert list(trained.store.run_folder("sentiment").iterdir()) == []
+    assert trained.pending("sentiment").range == LogRange(500, 530)
+
+
+def test_what_is_undecided_is_not_lost_and_is_learned_with_what_comes_next(trained: OpenWorkspace) -> None:
+    first = trained.release_of("sentiment")
+    trained.ingest(reviews(500, 700), REVIEW)
+    strict = front_door.open(trained.store.root, ["judge.gate.max_old_loss=1e-9", "judge.gate.tie_margin=1"])
+    doubtful = strict.update("sentiment")
+    close(strict)
+    assert set(reasons(doubtful)) == {"bound on old"}
+    assert doubtful.verdict.undecided
+    summary = trained.store.registry.summary(doubtful.id)
+    assert (summary.outcome, summary.live) == ("undecided", False)
+    assert trained.release_of("sentiment") == first
+    assert trained.pending("sentiment").range == LogRange(500, 700)
+    trained.ingest(reviews(700, 720), REVIEW)
+    with pytest.raises(NotFound, match="20 of 80 since the last try") as waits:
+        trained.update("sentiment")
+    assert doubtful.id in waits.value.why
+    trained.ingest(reviews(720, 820), REVIEW)
+    second = trained.update("sentiment")
+    assert second.verdict.promote, reasons(second)
+    assert (second.parent, second.range) == (first, LogRange(500, 820))
+    with pytest.raises(NotFound, match="nothing new"):
+        trained.update("sentiment")
+
+
+def test_a_person_may_promote_what_was_undecided(trained: OpenWorkspace) -> None:
+    first = trained.release_of("sentiment")
+    trained.ingest(reviews(500, 700), REVIEW)
+    strict = front_door.open(trained.store.root, ["judge.gate.max_old_loss=1e-9", "judge.gate.tie_margin=1"])
+    doubtful = strict.update("sentiment")
+    close(strict)
+    with pytest.raises(Refused, match="did not pass"):
+        trained.store.registry.promote(doubtful.id, first, "somebody")
+    trained.store.registry.promote(doubtful.id, first, "somebody", "looked at them", force=True)
+    assert trained.release_of("sentiment") == doubtful.id
+    with pytest.raises(NotFound, match="nothing new"):
+        trained.update("sentiment")
+
+
 def test_what_a_training_left_out_can_be_brought_back_after_it(trained: OpenWorkspace) -> None:
     trained.ingest(reviews(500, 700, flipped=True), REVIEW)
     assert not trained.update("sentiment").verdict.promote
@@ -203,11 +265,11 @@ def test_what_the_champion_fixes_is_said_not_ignored(trained: OpenWorkspace) -> 
 
 
 def test_a_dry_run_writes_nothing(trained: OpenWorkspace) -> None:
-    trained.ingest(reviews(500, 560), REVIEW)
+    trained.ingest(reviews(500, 600), REVIEW)
     before, version = contents(trained.store.root), trained.store.registry.version()
     delta = trained.pending("sentiment")
-    assert (delta.range.since, delta.range.upto) == (500, 560)
-    assert len(delta.labelled) + len(delta.held_out) == 60
+    assert (delta.range.since, delta.range.upto) == (500, 600)
+    assert len(delta.labelled) + len(delta.held_out) == 100
     assert contents(trained.store.root) == before
     assert trained.store.registry.version() == version
     assert trained.update("sentiment").range == delta.range, "what it said is what is learned"
@@ -241,11 +303,12 @@ STRANGE: dict[str, list[dict[str, Json]]] = {
 
 def test_strange_deltas_give_a_result_or_a_clear_refusal(trained: OpenWorkspace) -> None:
     results: dict[str, str] = {}
+    hasty = front_door.open(trained.store.root, ["judge.labels.least_labels=0"])
     for name, rows in STRANGE.items():
         report = trained.ingest(rows, REVIEW)
         assert report.read == len(rows)
         try:
-            release = trained.update("sentiment")
+            release = hasty.update("sentiment")
         except NotFound:
             results[name] = "nothing new"
             continue
@@ -258,6 +321,7 @@ def test_strange_deltas_give_a_result_or_a_clear_refusal(trained: OpenWorkspace)
     assert set(results) == set(STRANGE)
     assert results["no label at all"] == "nothing new"
     assert "promoted" in results.values() or "refused" in results.values()
+    close(hasty)
     for answer in trained.predict("sentiment", ["", " ", "x" * 100_000, "\0", "很好" * 50_000]):
         probabilities = answer["probabilities"]
         assert isinstance(probabilities, dict)
@@ -290,7 +354,7 @@ def test_without_a_live_release_an_update_says_what_to_do(shop: OpenWorkspace) -
     [
         ([], "0 labelled"),
         (reviews(0, 40), "labelled examples"),
-        ([row for row in reviews(0, 300) if row["label"] == "positive"], "same label"),
+        ([row for row in reviews(0, 300) if row["label"] == "positive"], "from one label"),
     ],
     ids=["nothing", "too few", "one class"],
 )
@@ -383,7 +447,7 @@ def test_a_full_training_makes_a_trunk_of_its_own_and_updates_go_on_from_it(
     update = trained.update("sentiment")
     assert update.trunk == release.trunk
     assert update.parent == release.id
-    trained.ingest(reviews(700, 760), REVIEW)
+    trained.ingest(reviews(700, 860), REVIEW)
     below_the_cut = front_door.open(trained.store.root, ["learn.adapter={name='full'}"])
     with pytest.raises(ConfigurationError, match="cached trunk"):
         below_the_cut.update("sentiment")
@@ -391,7 +455,7 @@ def test_a_full_training_makes_a_trunk_of_its_own_and_updates_go_on_from_it(
 
 
 def test_one_update_at_a_time(trained: OpenWorkspace) -> None:
-    trained.ingest(reviews(500, 560), REVIEW)
+    trained.ingest(reviews(500, 600), REVIEW)
     with trained.store.registry.lock("sentiment"), pytest.raises(Locked, match="is being updated by process"):
         trained.update("sentiment")
     assert trained.update("sentiment").parent

@@ -1,5 +1,6 @@
 """freshtune from Python: what a newcomer calls, and what it says when something is not there."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from freshtune.intake.mapping import ColumnMapping
 from freshtune.model.predictor import Input
 from freshtune.phases import Phases
 from freshtune.records import Json
+from tests.ship.drafts import draft, files
 from tests.small_shop import REVIEW, backbone, close, make_shop, reviews, write_rows
 
 PHONE = "13800138000"
@@ -154,7 +156,47 @@ def test_too_few_labels_say_how_many_there_are_and_how_to_see_them(tmp_path: Pat
         made.train("sentiment")
     assert f"{len(delta.labelled)} labelled examples to learn, {len(delta.held_out)} held out" in told.value.why
     assert f"{len(delta.unlabelled)} without a label" in told.value.why
+    assert "To learn: " in told.value.why
     assert "freshtune update sentiment --dry-run" in told.value.mend
     with pytest.raises(UsageError, match="47 events hold for rating: 0 labelled"):
         made.train("rating")
     close(made)
+
+
+def refused_training(folder: Path, labels: dict[str, int]) -> UsageError:
+    """What the training of so many reviews of each label says, on a backbone that nobody may open."""
+    made = ft.create(folder / "shop", ["sentiment"])
+    of_label = {label: [row for row in reviews(0, 600) if row["label"] == label] for label in labels}
+    made.ingest([row for label, count in labels.items() for row in of_label[label][:count]], REVIEW)
+    strict = ft.open(folder / "shop", [f"model.backbone={folder / 'there is none'}"])
+    with pytest.raises(UsageError) as told:
+        strict.train("sentiment")
+    close(made)
+    close(strict)
+    return told.value
+
+
+@pytest.mark.parametrize("count", [10, 60, 200])
+def test_labels_of_one_class_are_refused_before_anything_is_opened(tmp_path: Path, count: int) -> None:
+    told = refused_training(tmp_path, {"positive": count})
+    assert "cannot be made from one label" in told.what
+    numbers = [int(number) for number in re.findall(r"(\d+) positive", told.why)]
+    assert sum(numbers) == count
+    assert "negative" not in told.why
+    assert "--label-map" in told.mend
+
+
+def test_a_held_out_side_of_one_class_is_refused_with_the_counts(tmp_path: Path) -> None:
+    told = refused_training(tmp_path, {"positive": 80, "negative": 2})
+    assert "cannot be judged" in told.what
+    assert re.search(r"To learn: 2 negative, \d+ positive\. Held out: \d+ positive\.", told.why)
+    assert "other labels" in told.mend
+
+
+def test_a_second_text_is_asked_for_where_the_task_reads_two(shop: OpenWorkspace, tmp_path: Path) -> None:
+    registry = shop.store.registry
+    made = registry.record(draft(task="relevance"), files(tmp_path, "r"))
+    with pytest.raises(UsageError) as told:
+        shop.predict("relevance", [Input("lamp", "desk lamp"), "lamp"], made.id)
+    assert "Input 1 " in told.value.why
+    assert "--pair" in told.value.mend

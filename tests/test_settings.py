@@ -96,7 +96,29 @@ def test_what_is_wrong_is_refused_by_name(root: Path, flag: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         read(root, [flag])
     assert WRONG[flag] in str(refused.value)
+    assert refused.value.mend.endswith("."), "and what to do is said"
     assert refused.value.exit_code == 5
+
+
+def test_a_wrong_value_is_told_beside_the_default(root: Path) -> None:
+    for flag, words in (
+        ("learn.fit.epochs=three", f"Its default is {DEFAULTS.learn.fit.epochs}: "),
+        ("learn.adapter.k=two", "Its default is 2: "),
+        ("learn.losses=[{name='supervised', weight='a'}]", "Its default is 1.0: "),
+        ("model.threads=-1", "Its default is 0: "),
+        ("learn.fit.learning_rate=fast", "Write another value "),
+        ("judge.windows=3", "set its keys, one by one. Here are: new, old."),
+    ):
+        with pytest.raises(ConfigurationError) as refused:
+            read(root, [flag])
+        assert words in refused.value.mend
+    (root / FILE).write_text("[tasks.sentiment]\n[learn.fit]\nepochs = 'three'\n")
+    told = CliRunner().invoke(app, ["config", "validate", "-w", str(root)])
+    assert (told.exit_code, [line[0] for line in told.stderr.strip().split("\n")]) == (5, ["✗", " ", "→"])
+    (root / FILE).write_text("[tasks.sentiment\n")
+    with pytest.raises(ConfigurationError) as refused:
+        read(root)
+    assert refused.value.mend
 
 
 def numbers(settings: Any, place: str = "") -> dict[str, Any]:

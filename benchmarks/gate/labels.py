@@ -30,6 +30,7 @@ from freshtune.records import Example
 
 HEAD = Classes(("negative", "positive"))
 DELTA = 500
+SMALL_DELTAS = (60, 80, 100, 200)
 POOL = 2_000
 """Reviews of a category that deltas are drawn from."""
 Reviews = Mapping[str, list[tuple[str, int]]]
@@ -42,6 +43,7 @@ FLIPS = (
     ("positive", 0.4),
     ("negative", 0.4),
 )
+FLIPS_OF_SMALL = (("both", 0.0), ("both", 0.2), ("both", 0.3), ("both", 0.5))
 
 
 class Encoder(NamedTuple):
@@ -132,6 +134,7 @@ def measure(
     told: dict[str, object] = {"delta": DELTA, "seeds": seeds}
     accuracy: dict[str, float] = {}
     refused: dict[str, dict[str, float]] = {}
+    small: dict[str, list[bool]] = {}
     with make([example for name in names[:3] for example in examples(reviews[name][:DELTA], name)]) as encoder:
         for name in names[3:]:
             rows = reviews[name][:POOL]
@@ -140,7 +143,10 @@ def measure(
             accuracy[name] = round(float((answers.prediction == labels).mean()), 4)
             for kind, votes in _votes(texts, labels, answers, features, seeds):
                 refused.setdefault(kind, {})[name] = sum(votes) / seeds
+            for kind, votes in _votes_on_small(texts, labels, answers, features, seeds):
+                small.setdefault(kind, []).extend(votes)
     told["champion_accuracy"] = accuracy
+    told["refused_of_small_deltas"] = {kind: round(float(np.mean(votes)), 4) for kind, votes in small.items()}
     told["refused"] = {
         kind: {**of, "mean": round(float(np.mean(list(of.values()))), 4)} for kind, of in refused.items()
     }
@@ -153,8 +159,18 @@ def _votes(
     """For each kind of flip, with and without features: whether each seed's delta is refused."""
     for witnesses, given in (("two witnesses", features), ("champion alone", None)):
         for which, share in FLIPS:
-            votes = [_refuses(texts, labels, answers, given, (which, share, seed)) for seed in range(seeds)]
+            votes = [_refuses(texts, labels, answers, given, (which, share, seed), DELTA) for seed in range(seeds)]
             yield f"{witnesses}, {which} {share:.0%}", votes
+
+
+def _votes_on_small(
+    texts: Sequence[str], labels: NDArray[np.int64], answers: Answers, features: NDArray[np.float32], seeds: int
+) -> Iterator[tuple[str, list[bool]]]:
+    """For each size and share of flips: whether each seed's delta is refused."""
+    for size in SMALL_DELTAS:
+        for which, share in FLIPS_OF_SMALL:
+            votes = [_refuses(texts, labels, answers, features, (which, share, seed), size) for seed in range(seeds)]
+            yield f"{size} labels, {share:.0%} flipped", votes
 
 
 def _refuses(
@@ -163,9 +179,10 @@ def _refuses(
     answers: Answers,
     features: NDArray[np.float32] | None,
     flips: tuple[str, float, int],
+    size: int,
 ) -> bool:
     which, share, seed = flips
-    rows = np.random.default_rng(seed).choice(len(texts), min(DELTA, len(texts)), replace=False)
+    rows = np.random.default_rng(seed).choice(len(texts), min(size, len(texts)), replace=False)
     given = flipped(labels[rows], which, share, seed)
     delta = examples([(texts[row], int(label)) for row, label in zip(rows, given, strict=True)], "delta")
     part = Answers(answers.prediction[rows], answers.score[rows], answers.probabilities[rows])

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from freshtune import cycle
+from freshtune.cycle.beginning import by_side
 from freshtune.cycle.extras import require_extra
 from freshtune.errors import NotFound, UsageError
 from freshtune.intake.checks import EventChecks
@@ -29,7 +30,7 @@ from freshtune.serve.replies import readable
 from freshtune.settings import Settings, first_tables, read_settings
 from freshtune.ship.checkout import checkout
 from freshtune.ship.consumption import Consumed
-from freshtune.tasks import TASKS, Task
+from freshtune.tasks import TASKS, Task, first_without_pair
 from freshtune.workspace import Workspace, create_workspace, open_workspace
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -105,13 +106,42 @@ class OpenWorkspace:
         """Make the next release from what is new; see ``cycle.update``."""
         return cycle.update(self.store, self.task(task), self.settings, phases)
 
-    def pending(self, task: str) -> Delta:
-        """The delta that the next update would learn; nothing is written."""
-        return cycle.pending_delta(self.store, self.task(task), self.settings)
+    def pending(self, task: str, back: Iterable[Consumed] = ()) -> Delta:
+        """The delta that the next update would learn; nothing is written.
 
-    def include(self, task: str, since: int, upto: int) -> tuple[Consumed, ...]:
-        """Bring quarantined log ranges back: the next update learns them again."""
-        return self.store.registry.include(self.task(task).name, LogRange(since, upto))
+        Args:
+            back: quarantined ranges, of ``include(…, dry_run=True)``: as if they were brought back.
+        """
+        lifted = {part.release for part in back}
+        return cycle.pending_delta(self.store, self.task(task), self.settings, lifted)
+
+    def reason_to_wait(self, delta: Delta) -> str | None:
+        """Why an update would not learn a delta yet; None where it would."""
+        waits = cycle.reason_to_wait(self.store, self.task(delta.task), self.settings, delta)
+        return None if waits is None else f"{waits.what} {waits.why}"
+
+    def include(self, task: str, since: int, upto: int, dry_run: bool = False) -> tuple[Consumed, ...]:
+        """Bring quarantined log ranges back: the next update learns them again.
+
+        Args:
+            since, upto: log positions; ranges inside are brought back.
+            dry_run: only say which ones.
+
+        Returns:
+            What was brought back; nothing where it is back already and waits to be learned.
+
+        Raises:
+            NotFound: no range that lies inside was ever quarantined, or one only in part.
+        """
+        registry, name = self.store.registry, self.task(task).name
+        try:
+            return registry.include(name, LogRange(since, upto), dry_run)
+        except NotFound:
+            bad = [part.range for part in registry.consumed(name) if part.outcome != "promoted"]
+            waiting = registry.pending(name, self.store.events.head())
+            if not _meets(bad, since, upto) and _meets(waiting, since, upto):
+                return ()
+            raise
 
     def release_of(self, task: str, release: str | None = None) -> str:
         """The id of a named release, or of the live one.
@@ -142,9 +172,15 @@ class OpenWorkspace:
 
         Returns:
             For each input its ``label``, ``score`` and ``probabilities`` by label, as the service answers.
+
+        Raises:
+            NotFound: there is no such release.
+            UsageError: an input is no text, or lacks the second text that the task reads.
         """
-        model = self.model(task, release)
-        return readable(model.head, model.head.answers(model.logits(self.masked(inputs))))
+        name, masked = self.release_of(task, release), self.masked(inputs)
+        _require_pairs(self.task(task), masked)
+        model = self.model(task, name)
+        return readable(model.head, model.head.answers(model.logits(masked)))
 
     def masked(self, inputs: Sequence[str | Input]) -> list[Input]:
         """Inputs without personal data.
@@ -180,6 +216,21 @@ class OpenWorkspace:
         return Evaluation(evaluate(self.model(task, release), of, data.examples, "data"), data)
 
 
+def _meets(ranges: Iterable[LogRange], since: int, upto: int) -> bool:
+    """Whether one of the ranges has a position in common with ``since < position <= upto``."""
+    return any(max(part.since, since) < min(part.upto, upto) for part in ranges)
+
+
+def _require_pairs(task: Task, inputs: Sequence[Input]) -> None:
+    place = first_without_pair(task, inputs)
+    if place is not None:
+        raise UsageError(
+            f"{task.name} cannot answer about one text alone.",
+            f"Input {place} (counted from 0) has no second text, and {task.name} reads two.",
+            'Name its column with --pair COLUMN; from Python and over HTTP send {"text": …, "pair": …}.',
+        )
+
+
 def _with_counts(error: UsageError, store: Workspace, task: Task, settings: Settings) -> UsageError:
     """The refusal of a first training, with what the log holds for the task and how to see it."""
     try:
@@ -194,7 +245,7 @@ def _with_counts(error: UsageError, store: Workspace, task: Task, settings: Sett
     )
     return UsageError(
         error.what,
-        f"{error.why.rstrip('.')}. {counts}.",
+        f"{error.why.rstrip('.')}. {counts}. {by_side(delta, task)}".rstrip(),
         f"{error.mend} freshtune update {task.name} --dry-run shows what there is, "
         "freshtune ingest --dead-letters what was refused.",
     )

@@ -15,11 +15,13 @@ class Phases:
         on_start: told when a phase begins.
         on_step: told after each step of the loop, with a ``learn.fit.Step``.
         on_remark: told in a sentence what a user may not expect, and what to do about it.
+        on_end: told a phase and its seconds, once it has come to its end.
     """
 
     on_start: Callable[[str], None] = lambda _: None
     on_step: Callable[[Any], None] = lambda _: None
     on_remark: Callable[[str], None] = lambda _: None
+    on_end: Callable[[str, float], None] = lambda _, __: None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -30,4 +32,6 @@ class Phases:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+            took = time.perf_counter() - started
+            self.seconds[name] = self.seconds.get(name, 0.0) + took
+        self.on_end(name, took)

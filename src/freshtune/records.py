@@ -206,6 +206,7 @@ class Finding:
     Attributes:
         passed: whether it lets the release pass; a rule with nothing to look at does.
         examined: whether there was anything to look at.
+        shown: of one that does not pass: whether the harm is beyond noise. Where it is not, more data may tell.
     """
 
     rule: str
@@ -213,19 +214,25 @@ class Finding:
     numbers: Mapping[str, float]
     words: str
     examined: bool = True
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Promote or refuse, with every rule that spoke."""
+    """Promote, refuse or leave undecided, with every rule that spoke."""
 
     promote: bool
     findings: tuple[Finding, ...]
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it was refused, in words; empty when promoted."""
+        """Why it was not promoted, in words; empty when it was."""
         return tuple(finding.words for finding in self.findings if not finding.passed)
+
+    @property
+    def undecided(self) -> bool:
+        """Not promoted, and no harm is shown: the evidence is too little, and what was learned waits for more."""
+        return not self.promote and not any(finding.shown for finding in self.findings if not finding.passed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,9 @@ def read_settings(root: Path, flags: Sequence[str] = (), environment: Mapping[st
             f"{root} is no workspace.", f"It holds no {FILE}.", f"Make one: freshtune init {root} --task sentiment"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no TOML.", str(error)) from None
+        raise ConfigurationError(
+            f"{path} is no TOML.", str(error), "Write [table] lines and key = value lines, in UTF-8."
+        ) from None
     for name, value in environment.items():
         if name.startswith(ENVIRONMENT):
             _put(tree, name.removeprefix(ENVIRONMENT).lower().split("__"), value)
@@ -223,7 +225,9 @@ def _task(name: str, value: Any) -> Task:
     try:
         task.head()
     except ValueError as error:
-        raise ConfigurationError(f"The settings of tasks.{name} are wrong.", str(error)) from None
+        raise ConfigurationError(
+            f"The settings of tasks.{name} are wrong.", str(error), f"Mend the table [tasks.{name}] of {FILE}."
+        ) from None
     return task
 
 
@@ -275,15 +279,20 @@ def _put(tree: dict[str, Any], keys: Sequence[str], written: str) -> None:
         value = tomllib.loads(f"value = {written}")["value"]
     except tomllib.TOMLDecodeError:
         value = written
-    for key in keys[:-1]:
+    for place, key in enumerate(keys[:-1], 1):
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
-            raise ConfigurationError(f"{'.'.join(keys)} cannot be set.", f"{key} is a value, not a table.")
+            raise ConfigurationError(
+                f"{'.'.join(keys)} cannot be set.",
+                f"{key} is a value, not a table.",
+                f"Set {'.'.join(keys[:place])} itself.",
+            )
     tree[keys[-1]] = value
 
 
 def _build(kind: Any, value: Any, place: str) -> Any:
-    value = _over(kind(), value)
+    default = kind()
+    value = _over(default, value)
     _known_keys(kind, value, place)
     try:
         return TypeAdapter(kind).validate_python(value)
@@ -291,8 +300,29 @@ def _build(kind: Any, value: Any, place: str) -> Any:
         first = error.errors()[0]
         where = ".".join([place, *map(str, first["loc"])]).strip(".")
         raise ConfigurationError(
-            f"The setting {where} is wrong.", f"{first['msg']}; it is {first['input']!r}."
+            f"The setting {where} is wrong.", f"{first['msg']}; it is {first['input']!r}.", _mend(default, first["loc"])
         ) from None
+
+
+def _mend(default: Any, path: Sequence[int | str]) -> str:
+    """What to write instead of a wrong value, by the default that stands in its place.
+
+    Args:
+        default: of the whole tree.
+        path: from there to the value; of a family's member also its name.
+    """
+    for key in path:
+        if isinstance(default, tuple) and isinstance(key, int):
+            default = default[key] if key < len(default) else None
+        elif key != getattr(default, "name", None):
+            default = getattr(default, str(key), None)
+    if dataclasses.is_dataclass(default):
+        keys = ", ".join(place.name for place in dataclasses.fields(default))
+        return f"It is a table: set its keys, one by one. Here are: {keys}."
+    where = f"in {FILE}, in the environment, or with --set."
+    if isinstance(default, str | int | float):
+        return f"Its default is {orjson.dumps(default).decode()}: write such a value {where}"
+    return f"Write another value {where}"
 
 
 def _over(default: Any, given: Any) -> Any:

@@ -32,8 +32,8 @@ def rows(path: Path, labels: list[Any]) -> Path:
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_only_a_run_that_stores_nothing_of_what_it_read_has_failed(shop: Path, as_json: tuple[str, ...]) -> None:
-    bad, good, empty = (shop.parent / name for name in ("bad.jsonl", "good.jsonl", "empty.jsonl"))
-    rows(bad, [0, 1, 1]), rows(good, ["positive", 1]), rows(empty, [])
+    bad, good = (shop.parent / name for name in ("bad.jsonl", "good.jsonl"))
+    rows(bad, [0, 1, 1]), rows(good, ["positive", 1])
     refused = ingest(shop, bad, *COLUMNS, *as_json)
     assert refused.exit_code == 1
     assert refused.stderr.startswith("✗ Nothing was stored.\n  All 3 records were refused")
@@ -41,8 +41,23 @@ def test_only_a_run_that_stores_nothing_of_what_it_read_has_failed(shop: Path, a
     assert "3" in refused.stdout, "the counts are told all the same"
     assert ingest(shop, bad, good, *COLUMNS, *as_json).exit_code == 0, "partly refused"
     assert ingest(shop, good, *COLUMNS, *as_json).exit_code == 0, "all of it known"
-    assert ingest(shop, empty, *COLUMNS, *as_json).exit_code == 0, "nothing to refuse"
     assert "--text COLUMN" in ingest(shop, rows(bad, [0, 1]), *as_json).stderr, "records that are no events"
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_files_without_a_record_are_told(shop: Path, as_json: tuple[str, ...]) -> None:
+    nothing, header, line = (shop.parent / name for name in ("nothing.csv", "header.csv", "nothing.jsonl"))
+    nothing.write_text(""), header.write_text("text,label\n"), line.write_text("\n")
+    for files in ([nothing], [header], [line], [nothing, header]):
+        told = ingest(shop, *files, *COLUMNS, *as_json)
+        assert told.exit_code == 4, told.output
+        assert [words[0] for words in told.stderr.strip().split("\n")] == ["✗", " ", "→"]
+        assert ("nothing.csv holds no record" in told.stderr) is (files == [nothing])
+        if as_json:
+            assert json.loads(told.stdout)["read"] == 0
+    full = rows(shop.parent / "full.jsonl", ["positive"])
+    assert ingest(shop, nothing, full, *COLUMNS, *as_json).exit_code == 0, "one of them holds something"
+    assert ingest(shop, full, *COLUMNS, *as_json).exit_code == 0, "it is all known, not empty"
 
 
 def test_dead_letters_are_counted_by_reason_before_the_latest_are_shown(shop: Path) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from freshtune import front_door
 from freshtune.cli import app
-from freshtune.records import Outcome, Scorecard
+from freshtune.records import LogRange, Outcome, Scorecard
 from tests.ship.drafts import draft, files
 from tests.small_shop import close
 
@@ -80,8 +80,26 @@ def test_promote_and_rollback_say_where_the_release_stands_now(shop: tuple[Path,
     folder, (first, _, _, other) = shop
     promoted: Any = json.loads(call("promote", other, "-w", folder, "--by", "bob", "--json"))
     assert (promoted["live"], promoted["history"][-1]["by"]) == (True, "bob")
-    back: Any = json.loads(call("rollback", "sentiment", "-w", folder, "--why", WHY, "--json"))
+    told = CliRunner().invoke(app, ["releases", "rollback", "sentiment", "-w", str(folder), "--why", WHY, "--json"])
+    back: Any = json.loads(told.stdout)
     assert (back["id"], back["live"], back["history"][-1]["why"]) == (first, True, WHY)
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_a_rollback_names_what_it_quarantines_and_how_it_comes_back(
+    shop: tuple[Path, list[str]], as_json: tuple[str, ...]
+) -> None:
+    folder, (*_, other) = shop
+    call("promote", other, "-w", folder)
+    told = CliRunner().invoke(app, ["releases", "rollback", "sentiment", "-w", str(folder), *as_json])
+    assert told.exit_code == 0
+    suggested = f"freshtune update sentiment -w {folder} --include 300:400"
+    assert told.stderr == f"Log 300–400 is in quarantine; {suggested} brings it back.\n"
+    if as_json:
+        assert json.loads(told.stdout)["quarantined"] == [[300, 400]]
+    opened = front_door.open(folder)
+    assert [part.range for part in opened.include("sentiment", 300, 400)] == [LogRange(300, 400)]
+    close(opened)
 
 
 def test_a_diff_counts_what_is_in_common_and_marks_what_is_not(shop: tuple[Path, list[str]]) -> None:

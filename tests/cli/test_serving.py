@@ -30,7 +30,7 @@ def test_an_unknown_scope_is_told_with_those_that_there_are(shop: str) -> None:
     assert refused.exit_code == 2
     assert "no scope 'foo'" in refused.stderr
     assert ", ".join(SCOPES) in refused.stderr
-    assert "freshtune keys create 'web shop' --scope predict" in refused.stderr
+    assert f"freshtune keys create -w {shop} 'web shop' --scope predict" in refused.stderr
     assert json.loads(CliRunner().invoke(app, ["keys", "list", "-w", shop, "--json"]).stdout) == []
     assert CliRunner().invoke(app, ["keys", "create", "web shop", "--scope", "predict", "-w", shop]).exit_code == 0
 

@@ -3,14 +3,30 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freshtune.cli import terminal
+from freshtune.cli import app, terminal
+from freshtune.errors import UsageError
 from freshtune.workspace import create_workspace
+
+
+def every_command() -> dict[tuple[str, ...], Any]:
+    """Each command by the words that name it; groups of commands are none."""
+    found: dict[tuple[str, ...], Any] = {}
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
+    while waiting:
+        path, each = waiting.pop()
+        parts = getattr(each, "commands", None)
+        waiting += [((*path, name), part) for name, part in (parts or {}).items()]
+        if parts is None:
+            found[path] = each
+    return found
+
 
 CELL = st.text(st.sampled_from("[]/ab :好=\\"), min_size=1, max_size=8).map(str.strip).filter(bool)
 
@@ -33,6 +49,35 @@ def test_an_error_begins_with_its_mark(command: str, tmp_path: Path) -> None:
     done = subprocess.run(started, capture_output=True, text=True)
     assert done.stderr.startswith("✗ "), done.stderr
     assert done.stderr.split("\n")[-2].startswith("→ ")
+
+
+COMMANDS = [path for path in every_command() if path]
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_a_suggested_command_is_for_the_workspace_of_this_one(
+    path: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    takes_one = "workspace" in {option.name for option in every_command()[path].params}
+
+    @terminal.command
+    def failing(workspace: str) -> None:
+        words = " ".join(path)
+        terminal.note(f"`freshtune {words}` shows it; freshtune {words} relevance --json too, or freshtune {words}.")
+        raise UsageError("What.", "", f"freshtune {words} sentiment -w other")
+
+    for root, named in (("a shop", " -w 'a shop'"), (".", "")):
+        with pytest.raises(typer.Exit):
+            failing(workspace=root)
+        words, here = " ".join(path), named if takes_one else ""
+        said = f"`freshtune {words}{here}` shows it; freshtune {words} relevance{here} --json too, or freshtune {words}"
+        assert capsys.readouterr().err.split("\n")[:3] == [
+            f"{said}{here}.", "✗ What.", f"→ freshtune {words} sentiment -w other"
+        ]  # fmt: skip
+
+
+def test_there_are_commands_of_both_kinds() -> None:
+    assert {("train",), ("keys", "create"), ("releases", "rollback"), ("init",), ("demo",)} <= set(COMMANDS)
 
 
 def test_ctrl_c_promises_no_more_than_is_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freshtune.model.heads import HEADS
+from freshtune.model.predictor import Input
 from freshtune.records import KINDS, Event, Example, Json
-from freshtune.tasks import TASKS, Task
+from freshtune.tasks import TASKS, Task, first_without_pair
 from freshtune.tasks.split_key import normalised
 
 LAW = settings(deadline=None, derandomize=True, max_examples=60)
@@ -54,6 +55,14 @@ def test_it_says_what_it_is(task: Task) -> None:
     assert len(set(task.metrics)) == len(task.metrics)
     assert isinstance(task.head(), HEADS[task.head().kind])
     assert hash(task) == hash(TASKS[task.name]())
+
+
+@tasks
+def test_it_reads_two_texts_or_one(task: Task) -> None:
+    assert {example.pair is not None for example in examples(task, event(task))} == {task.pairs}
+    asked = [Input("手机", "手机壳"), Input("手机", " \n"), Input("手机")]
+    assert first_without_pair(task, asked) == (1 if task.pairs else None)
+    assert first_without_pair(task, asked[:1]) is None
 
 
 @tasks

@@ -90,6 +90,20 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_file_whose_last_batch_was_interrupted_is_known_and_not_empty(tmp_path: Path) -> None:
+    log, path = SqliteEventLog(tmp_path / "events.db"), tmp_path / "reviews.csv"
+    write_csv(path, range(200))
+
+    def interrupted(report: IngestReport) -> None:
+        if report.kept == 200:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ingest_file(path, MAPPING, log, CHECKS, interrupted)
+    assert counts(ingest_file(path, MAPPING, log, CHECKS)) == (200, 0, 200)
+    log.close()
+
+
 def test_a_grown_file_gives_its_new_rows_and_a_known_one_only_duplicates(tmp_path: Path) -> None:
     log, path = SqliteEventLog(tmp_path / "events.db"), tmp_path / "reviews.csv"
     write_csv(path, range(300))

@@ -88,6 +88,15 @@ def test_the_kind_is_the_first_that_the_task_reads() -> None:
     assert made(ColumnMapping(kind="item", text="t", item="i"), t="x", i="1").kind == "item"
 
 
+def test_an_event_without_a_kind_is_of_the_first_that_its_task_reads() -> None:
+    assert made(ColumnMapping(), task="relevance", text="lamp", pair="desk lamp").kind == "query"
+    assert made(ColumnMapping(), task="rating", kind="", text="ok", label=5).kind == "review"
+    with pytest.raises(BadRecord, match=r"unknown_kind.*no task"):
+        made(ColumnMapping(), text="ok")
+    with pytest.raises(BadRecord, match="unknown_task"):
+        made(ColumnMapping(), task="astrology", text="ok")
+
+
 def test_a_file_of_events_needs_no_columns() -> None:
     event = made(ColumnMapping(), kind="label", task="rating", fields={"example": 12, "label": "4"})
     assert event.fields == {"example": "12", "label": 4}

@@ -78,6 +78,27 @@ def test_the_task_of_the_address_is_meant_where_a_record_names_none(client: Test
     assert client.post("/v1/events?task=none", json=records).status_code == 404
 
 
+@pytest.mark.parametrize("lines", [True, False])
+def test_without_a_kind_it_is_the_first_that_its_task_reads(
+    client: TestClient, live_shop: TinyShop, lines: bool
+) -> None:
+    sent: list[dict[str, object]] = [
+        {"task": "sentiment", "text": "好", "label": "positive"},
+        {"task": "relevance", "kind": "", "text": "手机", "pair": "手机壳", "label": 1},
+        {"task": "rating", "kind": None, "text": "很好", "label": 5},
+        {"text": "好"},
+        {"task": "none", "text": "好"},
+    ]
+    body = "\n".join(map(json.dumps, sent)) if lines else json.dumps(sent)
+    told = client.post("/v1/events", content=body.encode(), headers=LINES if lines else {}).json()
+    assert [(each["index"], each["reason"]) for each in told["rejected"]] == [(3, "unknown_kind"), (4, "unknown_task")]
+    assert [event.kind for event in live_shop.log.read(LogRange(0, 9))] == ["review", "query", "review"]
+    addressed = client.post("/v1/events?task=relevance", json=[{"text": "灯", "pair": "台灯"}]).json()
+    assert addressed["kept"] == 1
+    again = client.post("/v1/events", json=[sent[0] | {"kind": "review"}]).json()
+    assert again["duplicates"] == 1, "said or not, it is the same event"
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"{}", b"7", b'{"events": 7}', b"[[[", b'{"events": [1}'])
 def test_what_is_no_batch_is_refused(client: TestClient, body: bytes) -> None:
     assert client.post("/v1/events", content=body).status_code == 400

@@ -28,14 +28,33 @@ def test_answers_are_those_of_the_named_release(client: TestClient, live_shop: T
 
 def test_a_pair_reaches_the_model(client: TestClient, live_shop: TinyShop) -> None:
     release = live_shop.train_live("relevance", 3)
-    ask = {"inputs": [{"text": "手机", "pair": "手机壳"}, {"text": "手机"}]}
+    ask = {"inputs": [{"text": "手机", "pair": "手机壳"}, {"text": "手机", "pair": "灯"}]}
     until(lambda: client.post("/v1/predict/relevance", json=ask).status_code == 200)
     reply = client.post("/v1/predict/relevance", json=ask).json()
     model = live_shop.open_model(release)
-    expected = model.head.answers(model.logits([Input("手机", "手机壳"), Input("手机")]))
+    expected = model.head.answers(model.logits([Input("手机", "手机壳"), Input("手机", "灯")]))
     assert reply["answers"] == readable(model.head, expected)
     assert reply["answers"][0] != reply["answers"][1]
     assert reply["answers"][0]["probabilities"] == {}
+
+
+@pytest.mark.parametrize("pair", [None, "", " \u3000"])
+def test_a_task_of_two_texts_refuses_one_alone(client: TestClient, pair: str | None) -> None:
+    inputs = [{"text": "手机", "pair": "手机壳"}, {"text": "手机", "pair": pair}, "手机"]
+    for path, call in (
+        ("/v1/predict/relevance", {"inputs": inputs}),
+        ("/v1/predict", {"tasks": ["sentiment", "relevance"], "inputs": inputs}),
+    ):
+        reply = client.post(path, json=call)
+        told = reply.json()["error"]
+        assert (reply.status_code, told["reason"]) == (422, "missing_pair")
+        assert "inputs[1]" in told["why"]
+        assert '"pair"' in told["mend"]
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": ["手机"]}
+    protocol = client.post("/v2/models/relevance/infer", json={"inputs": [tensor]})
+    assert protocol.status_code == 422
+    assert "inputs[0]" in protocol.json()["error"]
+    assert client.post("/v1/predict/sentiment", json={"inputs": inputs}).status_code == 200
 
 
 def test_several_tasks_each_name_their_release(client: TestClient, live_shop: TinyShop) -> None:
@@ -53,7 +72,7 @@ def test_ordinal_answers_have_a_probability_for_each_star(client: TestClient) ->
 
 
 def test_a_task_without_a_release_says_so(client: TestClient) -> None:
-    reply = client.post("/v1/predict/relevance", json={"inputs": ["x"]})
+    reply = client.post("/v1/predict/relevance", json={"inputs": [{"text": "x", "pair": "y"}]})
     assert reply.status_code == 503
     assert reply.json()["error"]["reason"] == "no_release"
 

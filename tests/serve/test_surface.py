@@ -37,7 +37,11 @@ def test_promote_and_roll_back_over_http(client: TestClient, live_shop: TinyShop
     listed = client.get("/v1/releases?task=sentiment").json()["releases"]
     assert [(each["id"], each["live"]) for each in listed] == [(second, True), (first, False)]
     assert client.post("/v1/rollback/sentiment", json={"expected_live": first}).status_code == 409
-    assert client.post("/v1/rollback/sentiment").json()["live"] == first
+    assert client.post("/v1/rollback/sentiment").json() == {
+        "live": first,
+        "task": "sentiment",
+        "quarantined": [[5, 6]],
+    }
     until(lambda: _release(client) == first)
     assert client.post("/v1/rollback/sentiment").status_code == 404
     said = live_shop.registry.history("sentiment")

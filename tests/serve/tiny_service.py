@@ -15,7 +15,7 @@ from freshtune.intake.event_log import SqliteEventLog
 from freshtune.intake.masking import Masker
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Input
-from freshtune.records import LogRange, Release, Verdict
+from freshtune.records import Finding, LogRange, Release, Verdict
 from freshtune.serve.app import accept_into
 from freshtune.serve.auth import SCOPES, Keys
 from freshtune.serve.service import ServeSettings, Service
@@ -93,7 +93,7 @@ class TinyShop:
         path = folder / f"{task}-{seed}.onnx"
         path.write_bytes(tiny_onnx(seed, self.tasks[task].head().outputs, padding))
         live = self.registry.live_id(task)
-        verdict = Verdict(promotes, ())
+        verdict = Verdict(promotes, (Finding("gain", promotes, {}, "No gain."),))
         draft = ReleaseDraft(task, live, "trunk", "space", LogRange(seed, seed + 1), "recipe", {}, verdict)
         return self.registry.record(draft, {"top.onnx": path})
 

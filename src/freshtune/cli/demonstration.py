@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freshtune.cli.terminal import AsJson, command, line, note, say, steps_on, table
+from freshtune.cli.progress import steps_on
+from freshtune.cli.terminal import AsJson, command, line, note, say, table
 from freshtune.errors import UsageError
 
 if TYPE_CHECKING:

@@ -1,13 +1,15 @@
 """How an evaluation is shown: what was left out, the metrics, the slices."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from freshtune.cli.terminal import line, table
+from freshtune.cli.terminal import line, note, table
 
 if TYPE_CHECKING:
     from freshtune.front_door import Evaluation
     from freshtune.intake.labelled import LabelledData
-    from freshtune.records import Scorecard
+    from freshtune.records import Outcome, Scorecard
 
 
 def evaluation_document(found: "Evaluation") -> dict[str, object]:
@@ -34,6 +36,17 @@ def evaluation_told(release: str, found: "Evaluation") -> None:
     if card.slices:
         line("")
         _slices_told(card)
+
+
+def silent_queries_told(outcomes: "Sequence[Outcome]") -> None:
+    """Warn on stderr where a ranking is judged on queries that have nothing to rank."""
+    grades: defaultdict[str, list[float]] = defaultdict(list)
+    for outcome in outcomes:
+        if outcome.group:
+            grades[outcome.group].append(outcome.target)
+    silent = sum(len(set(of_query)) == 1 for of_query in grades.values())
+    if 2 * silent > len(grades):
+        note(f"! {silent:,} of {len(grades):,} queries have one title or equal grades: nDCG says nothing of them.")
 
 
 def _left_out_told(data: "LabelledData") -> None:

@@ -1,6 +1,5 @@
 """``ingest``: files into the log, and what was refused on the way."""
 
-import shlex
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from rich.console import Console
 
 import freshtune
 from freshtune.cli.terminal import AsJson, Flags, Root, command, line, note, say, table
-from freshtune.errors import FreshtuneError, UsageError
+from freshtune.errors import FreshtuneError, NotFound, UsageError
 from freshtune.intake.reasons import REASONS
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def ingest(
 ) -> None:
     """Store the events of files. A refused record goes to the dead letters with its reason; the rest is kept.
 
-    Exits with 1 where every record was refused.
+    Exits with 1 where every record was refused, with 4 where there was none.
 
     Columns are named by flags, or in the table intake.columns of freshtune.toml. Where neither names any, records are
     events already: id, kind, time, task, user, item, session, text, fields.
@@ -94,9 +93,11 @@ def ingest(
     mapping = replace(shop.settings.intake.columns, **given)
     reports = [_one(shop, path, mapping) for path in files]
     total = reports[0] if len(reports) == 1 else _sum(reports)
-    say(asdict(total), as_json, lambda: _told(total, workspace))
+    say(asdict(total), as_json, lambda: _told(total))
+    if not total.read:
+        raise _no_record(files)
     if total.dead_letters and not total.kept and not total.duplicates:
-        raise _all_refused(total, mapping, workspace)
+        raise _all_refused(total, mapping)
     return None
 
 
@@ -105,9 +106,18 @@ def _one(shop: "freshtune.OpenWorkspace", path: Path, mapping: "ColumnMapping") 
         return shop.ingest(path, mapping, lambda so_far: status.update(f"{path.name}: {so_far.read:,} read"))
 
 
-def _all_refused(report: "IngestReport", mapping: "ColumnMapping", workspace: str) -> FreshtuneError:
+def _no_record(files: list[Path]) -> NotFound:
+    named = files[0].name if len(files) == 1 else f"Each of {len(files)} files"
+    return NotFound(
+        "There was nothing to store.",
+        f"{named} holds no record: it is empty, or a header alone.",
+        "Look whether it was written to its end, then ingest it again.",
+    )
+
+
+def _all_refused(report: "IngestReport", mapping: "ColumnMapping") -> FreshtuneError:
     most = max(report.dead_letters, key=lambda reason: report.dead_letters[reason])
-    mend = f"freshtune ingest -w {shlex.quote(workspace)} --dead-letters shows them and why."
+    mend = "freshtune ingest --dead-letters shows them and why."
     if not mapping.columns:
         mend = f"Name the columns of the file, such as --text COLUMN --label COLUMN. {mend}"
     elif most == "bad_label" and not mapping.label_map:
@@ -135,7 +145,7 @@ def _sum(reports: "list[IngestReport]") -> "IngestReport":
     )
 
 
-def _told(report: "IngestReport", workspace: str) -> None:
+def _told(report: "IngestReport") -> None:
     line(
         f"read {report.read:,} · kept {report.kept:,} · duplicates {report.duplicates:,} · masked {report.masked:,} · "
         f"shortened {report.shortened:,} · {report.seconds:.1f} s"
@@ -143,7 +153,7 @@ def _told(report: "IngestReport", workspace: str) -> None:
     for reason, count in sorted(report.dead_letters.items()):
         line(f"refused {count:,} · {reason}: {REASONS[reason]}")
     if report.dead_letters and (report.kept or report.duplicates):
-        note(f"→ freshtune ingest -w {shlex.quote(workspace)} --dead-letters shows them")
+        note("→ freshtune ingest --dead-letters shows them")
 
 
 def _dead_letters(shop: "freshtune.OpenWorkspace", limit: int | None, as_json: bool) -> None:

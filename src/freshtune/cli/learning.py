@@ -1,15 +1,15 @@
 """``train``, ``update``, ``predict`` and ``evaluate``."""
 
 import os
-import shlex
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import freshtune
+from freshtune.cli.deltas import bring_back, delta_document, delta_told
+from freshtune.cli.progress import progress
 from freshtune.cli.terminal import (
     THE_ANSWER_IS_NO,
     AsJson,
@@ -18,7 +18,6 @@ from freshtune.cli.terminal import (
     command,
     line,
     note,
-    progress_bar,
     say,
     table,
 )
@@ -26,7 +25,7 @@ from freshtune.errors import UsageError
 from freshtune.phases import Phases
 
 if TYPE_CHECKING:
-    from freshtune.records import Delta, Release
+    from freshtune.records import Release
 
 Task = Annotated[str, typer.Argument(help="A task of the workspace.")]
 Include = Annotated[str | None, typer.Option(help="Bring quarantined log ranges back first: SINCE:UPTO.")]
@@ -46,9 +45,9 @@ def train(
 ) -> None:
     """Make a release from all history: the first one, or a fresh start."""
     shop = freshtune.open(workspace, set_ or ())
-    _bring_back(shop, task, include)
+    bring_back(shop, task, include)
     _let_others_go_first(shop.settings.model.nice)
-    with progress_bar() as phases:
+    with progress() as phases:
         release = shop.train(task, phases)
     _told(release, shop, phases, as_json)
 
@@ -63,15 +62,14 @@ def update(
     as_json: AsJson = False,
 ) -> None:
     """Make the next release from what is new; it answers as soon as the gate has promoted it."""
-    if dry_run and include is not None:
-        raise UsageError("--dry-run writes nothing, --include does.", "", "Leave one of them out.")
     shop = freshtune.open(workspace, set_ or ())
-    _bring_back(shop, task, include)
+    back = bring_back(shop, task, include, dry_run)
     if dry_run:
-        delta = shop.pending(task)
-        return say(_delta_document(delta), as_json, lambda: _delta_told(delta))
+        delta = shop.pending(task, back)
+        waits = shop.reason_to_wait(delta)
+        return say(delta_document(delta) | {"waits": waits}, as_json, lambda: delta_told(delta, waits))
     _let_others_go_first(shop.settings.model.nice)
-    with progress_bar() as phases:
+    with progress() as phases:
         release = shop.update(task, phases)
     return _told(release, shop, phases, as_json)
 
@@ -121,7 +119,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Judge a release on labelled data; nothing of it is stored or learned."""
-    from freshtune.cli.evaluations import evaluation_document, evaluation_told
+    from freshtune.cli.evaluations import evaluation_document, evaluation_told, silent_queries_told
     from freshtune.intake.mapping import ColumnMapping, parse_label_map
 
     shop = freshtune.open(workspace, set_ or ())
@@ -132,6 +130,7 @@ def evaluate(
     found = shop.evaluate(task, data, mapping, name)
     heading = {"task": task, "release": name}
     say(heading | evaluation_document(found), as_json, lambda: evaluation_told(name, found))
+    silent_queries_told(found.scorecard.outcomes)
 
 
 def _let_others_go_first(nice: int) -> None:
@@ -141,6 +140,7 @@ def _let_others_go_first(nice: int) -> None:
 
 
 def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, as_json: bool) -> None:
+    from freshtune.cli.evaluations import silent_queries_told
     from freshtune.cli.verdicts import verdict_lines
     from freshtune.serve.replies import release_details
 
@@ -148,7 +148,8 @@ def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, a
     document = release_details(release) | {"seconds": {name: round(s, 3) for name, s in phases.seconds.items()}}
 
     def text() -> None:
-        line(f"{release.id} · {'promoted, live now' if release.verdict.promote else 'refused'}")
+        not_live = "undecided" if release.verdict.undecided else "refused"
+        line(f"{release.id} · {'promoted, live now' if release.verdict.promote else not_live}")
         rows = [
             [name, str(card.examples), metric, f"{card.metrics[metric].value:.4f}"]
             for name, card in release.scorecards.items()
@@ -160,53 +161,25 @@ def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, a
         line(" · ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.seconds.items()))
 
     say(document, as_json, text)
+    silent_queries_told([outcome for name in ("new", "old") for outcome in release.scorecards[name].outcomes])
     if not release.verdict.promote:
-        note(_after_a_refusal(release, shop.store.root))
+        note(next_step(release))
         raise typer.Exit(THE_ANSWER_IS_NO)
 
 
-def _after_a_refusal(release: "Release", root: Path) -> str:
-    """What became of the data, and what to do."""
-    since, upto, where = release.range.since, release.range.upto, shlex.quote(str(root))
+def next_step(release: "Release") -> str:
+    """What became of the data of a release that was not promoted, and what to do."""
+    since, upto, task = release.range.since, release.range.upto, release.task
     if since == 0:
-        return f"→ Nothing is lost: send more labelled events, then freshtune train {release.task} -w {where}"
+        return f"→ Nothing is lost: send more labelled events, then freshtune train {task}"
+    if release.verdict.undecided:
+        return (
+            f"→ Log {since}–{upto} waits, none of it is lost: send more labelled events, then freshtune update {task}"
+        )
     return (
         f"→ Log {since}–{upto} is in quarantine. If its labels are good, send more and learn both: "
-        f"freshtune update {release.task} -w {where} --include {since}:{upto}"
+        f"freshtune update {task} --include {since}:{upto}"
     )
-
-
-def _delta_document(delta: "Delta") -> dict[str, object]:
-    return {
-        "task": delta.task,
-        "range": [delta.range.since, delta.range.upto],
-        "labelled": len(delta.labelled),
-        "unlabelled": len(delta.unlabelled),
-        "held_out": len(delta.held_out),
-        "counts": asdict(delta.counts),
-    }
-
-
-def _delta_told(delta: "Delta") -> None:
-    line(
-        f"log {delta.range.since}–{delta.range.upto}: {len(delta.labelled):,} to learn, "
-        f"{len(delta.held_out):,} held out, {len(delta.unlabelled):,} without a label"
-    )
-    for name, count in asdict(delta.counts).items():
-        line(f"{name.replace('_', ' ')}: {count if isinstance(count, int) else len(count)}")
-
-
-def _bring_back(shop: "freshtune.OpenWorkspace", task: str, include: str | None) -> None:
-    if include is not None:
-        for part in shop.include(task, *_range(include)):
-            note(f"Log {part.range.since}–{part.range.upto} is out of quarantine and will be learned.")
-
-
-def _range(written: str) -> tuple[int, int]:
-    since, colon, upto = written.partition(":")
-    if not colon or not since.isdigit() or not upto.isdigit():
-        raise UsageError(f"{written!r} is no log range.", "", "Write it as SINCE:UPTO, such as 1500:2000.")
-    return int(since), int(upto)
 
 
 def _only_task(shop: "freshtune.OpenWorkspace") -> str:

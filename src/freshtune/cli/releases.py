@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import freshtune
-from freshtune.cli.terminal import AsJson, Root, command, line, say, table
+from freshtune.cli.terminal import AsJson, Root, command, line, note, say, table
 
 if TYPE_CHECKING:
     from freshtune.records import Release
@@ -151,11 +151,16 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Return to the release that was live before; what the live one learned is quarantined."""
+    from freshtune.serve.replies import quarantined_by
+
     registry = _registry(workspace)
     live = registry.live_id(task)
     now = registry.rollback(task, live or "", by or getuser(), why, force)
     words = f"{now.id} is live again for {task}; {live} is rolled back"
-    say(_document(registry, now), as_json, lambda: line(words))
+    quarantined = quarantined_by(live or "", registry.consumed(task))
+    say(_document(registry, now) | {"quarantined": quarantined}, as_json, lambda: line(words))
+    for since, upto in quarantined:
+        note(f"Log {since}–{upto} is in quarantine; freshtune update {task} --include {since}:{upto} brings it back.")
 
 
 @releases.command()

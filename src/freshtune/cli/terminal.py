@@ -1,21 +1,22 @@
 """How commands speak: data on stdout, progress and errors on stderr, one document with ``--json``."""
 
+import re
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import wraps
 from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import orjson
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from freshtune.errors import FreshtuneError
-from freshtune.phases import Phases
+from freshtune.tasks import TASKS
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,19 +37,23 @@ INTERRUPTED = (
 )
 """True of every command, whether it stores batches, writes checkpoints or does neither."""
 
-_errors = Console(stderr=True, highlight=False, emoji=False)
+HERE = "."
+"""The workspace where none is named."""
+
+_workspace = ContextVar("workspace", default=HERE)
+"""Of the command that runs, as it was given."""
+
+_NAMED = re.compile(
+    r"\bfreshtune (?:train|update|ingest|predict|evaluate|serve|doctor|(?:keys|releases|config) [a-z]+)\b"
+    rf"(?: (?:{'|'.join(TASKS)})\b)?(?!(?: \S+)? -w )"
+)
+"""A command that takes a workspace, with the task that it names, as a sentence suggests it."""
+
+on_stderr = Console(stderr=True, highlight=False, emoji=False)
 _WIDE = 200
 """Columns of a table that goes to a file or a pipe: nothing is folded there."""
 
 _data = Console(highlight=False, emoji=False, soft_wrap=True)
-
-PHASES = {
-    "delta": "collecting what is new · 收集增量",
-    "learn": "learning · 学习",
-    "ship": "compressing · 压缩",
-    "judge": "judging on new and old · 评判新旧数据",
-    "publish": "publishing · 发布",
-}
 
 
 def command(act: Callable[P, R]) -> Callable[P, R]:
@@ -56,6 +61,7 @@ def command(act: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(act)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        before = _workspace.set(str(kwargs.get("workspace", HERE)))
         try:
             return act(*args, **kwargs)
         except FreshtuneError as error:
@@ -65,6 +71,8 @@ def command(act: Callable[P, R]) -> Callable[P, R]:
             raise typer.Exit(128 + signal.SIGINT) from None
         except BrokenPipeError:
             raise typer.Exit(0) from None
+        finally:
+            _workspace.reset(before)
 
     return guarded
 
@@ -91,8 +99,13 @@ def line(words: str) -> None:
 
 
 def note(words: str) -> None:
-    """One line about the work on stderr."""
-    _errors.print(words, markup=False, soft_wrap=True)
+    """One line about the work on stderr; the commands that it names are for the workspace of this one."""
+    on_stderr.print(_for_this_workspace(words), markup=False, soft_wrap=True)
+
+
+def _for_this_workspace(words: str) -> str:
+    root = _workspace.get()
+    return words if root == HERE else _NAMED.sub(lambda named: f"{named[0]} -w {shlex.quote(root)}", words)
 
 
 def table(headings: Mapping[str, str], rows: list[list[str]]) -> None:
@@ -116,33 +129,3 @@ def table(headings: Mapping[str, str], rows: list[list[str]]) -> None:
 def watched() -> bool:
     """Whether a person looks on: stderr is a terminal, not a file or another program."""
     return sys.stderr.isatty()
-
-
-@contextmanager
-def steps_on() -> Iterator[Callable[[], Phases]]:
-    """Show the phases of long acts, and the loop's loss, rate and time left, on stderr where it is a terminal.
-
-    Yields:
-        A function that gives the timer of the next act.
-    """
-    words = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[told]}"))
-    columns = (*words, TimeElapsedColumn(), TimeRemainingColumn())
-    # Where nobody looks on, a progress display writes nothing but an empty line at its end.
-    with Progress(*columns, console=_errors, transient=True, disable=not _errors.is_interactive) as bar:
-        shown = bar.add_task("", total=None, told="")
-
-        def on_start(phase: str) -> None:
-            bar.reset(shown, total=None, description=PHASES.get(phase, phase), told="")
-
-        def on_step(step: Any) -> None:
-            told = f"loss {step.loss:.3f} · rate {step.learning_rate:.1e}"
-            bar.update(shown, total=step.total, completed=step.number, told=told)
-
-        yield lambda: Phases(on_start, on_step, lambda words: note(f"! {words}"))
-
-
-@contextmanager
-def progress_bar() -> Iterator[Phases]:
-    """The same for one act."""
-    with steps_on() as phases:
-        yield phases()

@@ -1,35 +1,39 @@
 """The story: what is new in the log becomes a better model, or is refused with reasons. Read this file first."""
 
+from collections.abc import Collection
 from functools import partial
 
+from freshtune.cycle.beginning import require_a_beginning
 from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, overruled, pending, trunk_cache
 from freshtune.cycle.extras import require_extra
 from freshtune.cycle.familiarity import distance_from, evidence_of
-from freshtune.cycle.gathering import gather, look, quarantined, require_judges
+from freshtune.cycle.gathering import gather, look, quarantined
 from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.rehearsal import Rehearsal
 from freshtune.cycle.trial import judged_first, judged_update, measured, scorecards
-from freshtune.judge.baselines import require_enough_labels
+from freshtune.cycle.waiting import reason_to_wait
 from freshtune.phases import Phases
 from freshtune.records import Delta, LogRange, Release
 from freshtune.settings import Settings, recipe_digest
 from freshtune.ship.bundle import REHEARSAL, TEMPLATE, TOP, files_of, write_top
+from freshtune.ship.consumption import without
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
 
-__all__ = ["cores", "pending_delta", "train", "update"]
+__all__ = ["cores", "pending_delta", "reason_to_wait", "train", "update"]
 
 
 def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | None = None) -> Release:
     """Make the next release of a task from what the log holds and no release has consumed.
 
     Returns:
-        The new release: live where the gate promoted it, else recorded with its reasons.
+        The new release: live where the gate promoted it, else recorded with its reasons. What a refused one learned
+        is quarantined; what an undecided one learned waits, and is learned again with what comes next.
 
     Raises:
         ConfigurationError: the packages that train are not installed.
-        NotFound: there is no champion yet, or nothing new with a label.
+        NotFound: there is no champion yet, nothing new, or too few new labels: they wait for more.
         Locked: another process is updating this task.
     """
     require_extra("train", "An update")
@@ -47,9 +51,9 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             within = range_of_run(shop, task, pending(shop, task))
             before = Rehearsal.read(bundle.folder / REHEARSAL)
             gathered = gather(shop, task, settings, within, before, partial(distance_from, bundle))
-            if not gathered.delta.labelled:
+            if waits := reason_to_wait(shop, task, settings, gathered.delta):
                 finish_run(shop, task)
-                raise nothing_new(task, f"{gathered.delta.counts.events} events came, none of them with a label.")
+                raise waits
         with phases("learn"):
             from freshtune.cycle.learning import learn
 
@@ -76,7 +80,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
 
     Raises:
         ConfigurationError: the packages that train are not installed.
-        UsageError: fewer than 50 labels, fewer than two classes, or none held out.
+        UsageError: fewer than 50 labels, fewer than two classes on a side of the split, or none held out.
         Locked: another process is updating this task.
     """
     require_extra("train", "Training")
@@ -95,8 +99,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
                     f"freshtune update {task.name} --include {part.since}:{part.upto} brings it back."
                 )
             gathered = gather(shop, task, settings, within, Rehearsal())
-            require_enough_labels(gathered.delta.labelled, task.head())
-            require_judges(gathered, task)
+            require_a_beginning(gathered, task)
         with phases("learn"):
             from freshtune.cycle.first import first_model
 
@@ -114,10 +117,21 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
     return release
 
 
-def pending_delta(shop: Workspace, task: Task, settings: Settings) -> Delta:
+def pending_delta(shop: Workspace, task: Task, settings: Settings, lifted: Collection[str] = ()) -> Delta:
     """What the next update would learn; writes nothing.
+
+    Args:
+        lifted: releases whose quarantine is thought away, as ``include`` would lift it.
 
     Raises:
         NotFound: every event is consumed.
     """
-    return look(shop, task, settings, pending(shop, task))
+    consumed = shop.registry.consumed(task.name)
+    back = [part.range for part in consumed if part.outcome != "promoted" and part.release in lifted]
+    if not back:
+        return look(shop, task, settings, pending(shop, task))
+    learned = (piece for part in consumed if part.outcome == "promoted" for piece in without(part.range, back))
+    waiting = without(LogRange(0, shop.events.head()), [*learned, *quarantined(shop, task, lifted)])
+    if not waiting:
+        raise nothing_new(task, "Every event of the log is consumed.")
+    return look(shop, task, settings, waiting[0], lifted)

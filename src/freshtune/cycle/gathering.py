@@ -1,6 +1,6 @@
 """From the log to what one update learns and is judged on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freshtune.cycle.rehearsal import Rehearsal
-from freshtune.errors import UsageError
 from freshtune.intake.deltas import collect_delta, labelled_examples
 from freshtune.judge.windows import advance, held_out_sets
 from freshtune.learn.memory import Memory
@@ -57,10 +56,15 @@ class Gathered:
         return replace(self, after=after)
 
 
-def look(shop: Workspace, task: Task, settings: Settings, within: LogRange) -> Delta:
-    """What a log range holds for a task; writes nothing."""
+def look(shop: Workspace, task: Task, settings: Settings, within: LogRange, lifted: Collection[str] = ()) -> Delta:
+    """What a log range holds for a task; writes nothing.
+
+    Args:
+        lifted: releases whose quarantine is thought away.
+    """
+    quarantine = quarantined(shop, task, lifted)
     with closing(shop.delta_index(dry=True)) as index:
-        return collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantined(shop, task))
+        return collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantine)
 
 
 def gather(
@@ -95,20 +99,7 @@ def gather(
     return Gathered(delta, remembered, said, held_out_sets(windows, known), Rehearsal(kept, windows))
 
 
-def quarantined(shop: Workspace, task: Task) -> list[LogRange]:
-    """Log ranges whose labels do not count: they were refused, or rolled back."""
-    return [part.range for part in shop.registry.consumed(task.name) if part.outcome != "promoted"]
-
-
-def require_judges(gathered: Gathered, task: Task) -> None:
-    """Refuse to begin where nothing could judge the result.
-
-    Raises:
-        UsageError: no labelled example is held out.
-    """
-    if not any(gathered.held_out.values()):
-        raise UsageError(
-            f"A first release of {task.name} cannot be judged.",
-            f"All {len(gathered.delta.labelled)} labelled examples fall on the training side, none is held out.",
-            "Ingest labelled examples of more different texts or queries, then train again.",
-        )
+def quarantined(shop: Workspace, task: Task, lifted: Collection[str] = ()) -> list[LogRange]:
+    """Log ranges whose labels do not count: they were refused, or rolled back; but for those of ``lifted`` releases."""
+    parts = shop.registry.consumed(task.name)
+    return [part.range for part in parts if part.outcome != "promoted" and part.release not in lifted]

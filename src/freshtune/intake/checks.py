@@ -52,8 +52,9 @@ class EventChecks:
 
         Args:
             sent: names of ``records.Event``; ``label``, ``pair``, ``category`` and ``example`` may stand beside
-                ``fields`` or in it. Without an ``id`` the event gets a keyed digest of its content as it was
-                before masking and cutting: equal events are equal, and nothing can be read from it.
+                ``fields`` or in it. Without a ``kind`` it is of the first that its ``task`` reads. Without an ``id``
+                the event gets a keyed digest of its content as it was before masking and cutting: equal events are
+                equal, and nothing can be read from it.
 
         Raises:
             BadRecord: with one of ``reasons.REASONS``.
@@ -63,7 +64,7 @@ class EventChecks:
             raise BadRecord(
                 "unknown_field", f"{found}: the names are {', '.join(sorted(_KNOWN))}; others go into fields"
             )
-        kind = _kind(sent.get("kind"))
+        kind = self._kind(sent)
         task = self._task(sent.get("task"))
         text = _text(sent.get("text"), "text")
         if text is None and kind in _WITH_TEXT:
@@ -79,6 +80,14 @@ class EventChecks:
         canonical = self._canonical((identity, kind, task, time, *names, text, fields))
         event = Event(identity or "", kind, time, task, *names, text, fields)
         return self._masked(event, self._digest(canonical) if identity is None else None)
+
+    def _kind(self, sent: Mapping[str, Json]) -> Kind:
+        kind = sent.get("kind")
+        if kind is None or kind == "":
+            task = self._task(sent.get("task"))
+            if task is not None:
+                return self.tasks[task].kinds[0]
+        return _kind(kind)
 
     def _digest(self, canonical: bytes) -> str:
         return blake2b(canonical, key=self.masker.salt, digest_size=16, person=b"freshtune.event").hexdigest()
@@ -198,7 +207,7 @@ def _kind(value: Json) -> Kind:
     if isinstance(value, str) and value in _KINDS:
         return _KINDS[value]
     if value is None or isinstance(value, str):
-        found = f"{value[:80]!r} is none of" if value else "kind is empty; it is one of"
+        found = f"{value[:80]!r} is none of" if value else "kind is empty, and no task says it; it is one of"
         raise BadRecord("unknown_kind", f"{found} {', '.join(KINDS)}")
     raise wrong_type("kind", value, "text")
 

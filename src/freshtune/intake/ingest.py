@@ -19,7 +19,6 @@ from freshtune.intake.sources import Raw, Record, Source, open_source
 from freshtune.records import DeadLetter, Event
 
 BATCH = 100
-_ALL_READ = " all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +94,9 @@ class _Target:
 
 
 def _behind(source: Source, stored: str | None) -> Generator[Raw, None, None]:
-    after = stored.removesuffix(_ALL_READ) if stored else None
-    raws = source.records(after)
+    raws = source.records(stored)
     first = next(raws, None)
-    if first is None and stored is not None and stored.endswith(_ALL_READ):
+    if first is None and stored is not None:
         raws = source.records()
         first = next(raws, None)
     if first is not None:
@@ -110,15 +108,11 @@ def _ingest(
 ) -> IngestReport:
     started = time.perf_counter()
     report = IngestReport()
-    position = ""
     while batch := list(islice(raws, BATCH)):
-        position = batch[-1].position
         report = _store(batch, report, mapping, checks, target)
         fault_point("ingest:before_acknowledge")
         if progress is not None:
             progress(_with_seconds(report, started))
-    if target.key is not None and position:
-        target.log.append((), source=SourcePosition(target.key, position + _ALL_READ))
     return _with_seconds(report, started)
 
 

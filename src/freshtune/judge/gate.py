@@ -1,11 +1,11 @@
-"""Promote or refuse: a pure decision from scorecards and facts. What each rule asks stands in ``judge.rules``."""
+"""Promote, refuse or leave undecided: a pure decision from scorecards and facts; the rules are ``judge.rules``."""
 
 from collections.abc import Mapping
 
 from freshtune.errors import UsageError
-from freshtune.judge.case import Case, Gate, ReleaseFacts, paired, primary_metric, together
-from freshtune.judge.metrics import METRICS
-from freshtune.judge.rules import RULES, change, points
+from freshtune.judge.case import Case, Gate, Pair, ReleaseFacts, paired, primary_metric, together
+from freshtune.judge.metrics import METRICS, Metric
+from freshtune.judge.rules import RULES, change, counted, points
 from freshtune.records import Finding, Scorecard, Verdict
 
 __all__ = ["Gate", "ReleaseFacts", "judge", "judge_first"]
@@ -48,7 +48,8 @@ def judge_first(
 
     It must not be below any baseline on any set, and must beat one of them beyond noise: a model that is level with
     the majority class and with TF-IDF has learned nothing. Where a set holds fewer than ``settings.enough_new``
-    examples, all sets count as one: alone, it would say no by chance.
+    examples, all sets count as one, for alone it would say no by chance; where all together are fewer, too, it must
+    not be *shown* to be below: so few cannot tell models apart that lie close together.
 
     Args:
         challenger: scorecards by held-out set.
@@ -60,18 +61,33 @@ def judge_first(
     findings: list[Finding] = []
     beaten = False
     for name, cards in baselines.items():
-        numbers: dict[str, float] = {}
         theirs = _one({held_out: cards[held_out] for held_out in challenger}) if few else cards
-        for held_out, card in ours.items():
-            pair = paired(card, theirs[held_out])
-            numbers[held_out], bound = change(metric, pair, settings.confidence)
-            beaten = beaten or bound > 0
-        passed = bool(numbers) and all(gain >= 0 for gain in numbers.values())
-        told = ", ".join(f"{points(gain)} on {held_out}" for held_out, gain in numbers.items())
-        findings.append(Finding(f"against {name}", passed, numbers, f"Against {name}: {told}; it must not be below."))
+        pairs = {held_out: paired(card, theirs[held_out]) for held_out, card in ours.items()}
+        found, bound = _against(name, pairs, metric, settings)
+        findings.append(found)
+        beaten = beaten or bound > 0
     words = "A baseline is beaten beyond noise." if beaten else "No baseline is beaten beyond noise."
-    findings.append(Finding("beats a baseline", beaten, {}, words))
+    findings.append(Finding("beats a baseline", beaten, {}, words, shown=False))
     return Verdict(all(finding.passed for finding in findings), tuple(findings))
+
+
+def _against(name: str, pairs: Mapping[str, Pair], metric: Metric, settings: Gate) -> tuple[Finding, float]:
+    """Whether a first release is not below a baseline, and the highest of the lower bounds of its gains."""
+    numbers: dict[str, float] = {}
+    told: list[str] = []
+    below, within_noise, highest = False, True, float("-inf")
+    for held_out, pair in pairs.items():
+        numbers[held_out], bound, most = change(metric, pair, settings.confidence)
+        number, units = counted(metric, pair.challenger)
+        told.append(f"{points(numbers[held_out])} on {number} {units} ({held_out})")
+        highest = max(highest, bound)
+        if not numbers[held_out] >= 0:
+            below, within_noise = True, within_noise and most >= 0 and number < settings.enough_new
+    passed = bool(pairs) and (not below or within_noise)
+    words = f"Against {name}: {', '.join(told)}; it must not be below."
+    if below and within_noise:
+        words = f"Level with {name} as far as so few can tell: {', '.join(told)}."
+    return Finding(f"against {name}", passed, numbers, words), highest
 
 
 def _one(cards: Mapping[str, Scorecard]) -> dict[str, Scorecard]:

@@ -28,6 +28,7 @@ from freshtune.model.heads.score import Score
 from freshtune.records import Example, Finding
 
 RULE = "labels"
+_TOO_FEW = 20
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class LabelTest:
         max_class_contradictions: the same within one class, where fewer examples speak and honest mistakes gather.
         significance: chance at which the usual share would give so many, for all classes together (Bonferroni).
         surer_share: part of the agreed examples of a class that is looked at, surest first.
-        least_labels: with fewer labels the test says that it cannot tell, and passes.
+        least_labels: an update waits for so many labels that the test can look at: not of one class alone, not at the
+            middle of a scale. 0 learns whatever comes; what cannot be tested is then taken as given.
     """
 
     usual_contradictions: Annotated[float, Field(gt=0, lt=1)] = 0.06
@@ -48,7 +50,20 @@ class LabelTest:
     max_class_contradictions: Annotated[float, Field(ge=0, le=1)] = 0.18
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.02
     surer_share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    least_labels: Annotated[int, Field(ge=20)] = 60
+    least_labels: Annotated[int, Field(ge=0)] = 80
+
+
+def usable_labels(delta: Sequence[Example], head: Head) -> int:
+    """How many labels of a delta the test can look at; 0 where they are all on one side.
+
+    >>> from freshtune.model.heads.ordinal import Ordinal
+    >>> stars = [Example(str(label), "rating", "", label=label) for label in (1, 3, 5, 5)]
+    >>> usable_labels(stars, Ordinal(1, 5)), usable_labels(stars[2:], Ordinal(1, 5))
+    (3, 0)
+    """
+    side = _sides(head, np.array([_number(head, example) for example in delta if example.label is not None]))
+    side = side[side >= 0]
+    return len(side) if len(np.unique(side)) > 1 else 0
 
 
 def examine_labels(
@@ -76,7 +91,7 @@ def examine_labels(
     side, witness, names = _classes(head, numbers, champion, rows)
     kept = side >= 0
     rows, side, witness = rows[kept], side[kept], witness[kept]
-    if len(rows) < settings.least_labels or len(np.unique(side)) < 2:
+    if len(rows) < max(settings.least_labels, _TOO_FEW) or len(np.unique(side)) < 2:
         words = (
             f"{len(rows)} usable labels of {len(np.unique(side))} classes are too few to test; they are taken as given."
         )
@@ -97,15 +112,22 @@ def _classes(
     head: Head, numbers: Floats, champion: Answers, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], Floats, tuple[str, ...]]:
     """Labels as class numbers (-1: not used), the champion's probabilities of them, and the names of the classes."""
+    side = _sides(head, numbers)
     if isinstance(head, Ordinal | Score):
         middle, half = (head.lowest + head.highest) / 2, (head.highest - head.lowest) / 2
         above = np.clip(0.5 + (champion.score[rows].astype(np.float64) - middle) / (2 * half), 0.0, 1.0)
-        unused = np.isnan(numbers) | (numbers == middle)
-        side = np.where(unused, -1, numbers > middle).astype(np.int64)
         return side, np.stack([1 - above, above], axis=1), ("below the middle", "above the middle")
-    side = np.where(numbers < champion.probabilities.shape[1], numbers, -1).astype(np.int64)  # NaN is not used either
+    side = np.where(side < champion.probabilities.shape[1], side, -1)
     names = head.labels if isinstance(head, Classes) else tuple(str(place) for place in range(head.outputs))
     return side, champion.probabilities[rows].astype(np.float64), names
+
+
+def _sides(head: Head, numbers: Floats) -> NDArray[np.int64]:
+    """Labels, as the head's numbers (NaN: none of its), as class numbers; -1 where they say nothing."""
+    if isinstance(head, Ordinal | Score):
+        middle = (head.lowest + head.highest) / 2
+        return np.where(np.isnan(numbers) | (numbers == middle), -1, numbers > middle).astype(np.int64)
+    return np.where(np.isnan(numbers), -1, numbers).astype(np.int64)
 
 
 def _surer_agreements(witness: Floats, own: Floats, share: float) -> NDArray[np.int64]:

@@ -29,6 +29,10 @@ much as the noise has grown. Those shares fall to 24, 29 and 32 %, no more than 
 There more may flip, too, by what chance adds, and a loss of calibration must be shown by its bound: one sure answer of
 80 that is wrong now raises the negative log-likelihood by more than its whole allowance. ``benchmarks/gate`` measures
 the bound on old. For power, give it 2,000 old examples and challengers that change few answers.
+
+**Refused, or undecided.** A rule that says no also says whether the harm is beyond noise (``Finding.shown``). Where no
+rule has shown harm the release is neither promoted nor refused: what it learned from is learned again with what comes
+next, and judged by more.
 """
 
 from collections.abc import Callable
@@ -39,7 +43,7 @@ import numpy as np
 from freshtune.judge.case import Case, Pair, noise_of
 from freshtune.judge.intervals import paired_change
 from freshtune.judge.metrics import METRICS, Metric, SmoothedAccuracy
-from freshtune.judge.outcome_table import Floats
+from freshtune.judge.outcome_table import Floats, OutcomeTable
 from freshtune.records import Finding
 
 NEW, OLD = "new", "old"
@@ -49,56 +53,63 @@ def points(value: float) -> str:
     return f"{100 * value:+.2f} points"
 
 
-def change(metric: Metric, pair: Pair, confidence: float) -> tuple[float, float]:
-    """Gain and its one-sided lower bound; NaN where they are not defined."""
+def change(metric: Metric, pair: Pair, confidence: float) -> tuple[float, float, float]:
+    """Gain with its one-sided lower and upper bound; NaN where they are not defined."""
     gain, values = paired_change(metric, pair.challenger, pair.champion)
-    return gain, float(np.quantile(values, 1 - confidence)) if len(values) else float("nan")
+    if not len(values):
+        return gain, float("nan"), float("nan")
+    return gain, float(np.quantile(values, 1 - confidence)), float(np.quantile(values, confidence))
+
+
+def counted(metric: Metric, table: OutcomeTable) -> tuple[int, str]:
+    """How many units a metric is a mean of, and what they are called."""
+    return (table.queries, "queries") if metric.unit == "query" else (len(table), "examples")
 
 
 def _gain_on_new(case: Case) -> Finding:
-    pair = case.pairs.get(NEW)
+    pair, rule = case.pairs.get(NEW), "gain on new"
     if pair is None or not len(pair.challenger):
-        return Finding("gain on new", False, {"examples": 0.0}, "No new held-out example: nothing shows a gain.")
-    gain, bound = change(METRICS[case.primary], pair, case.settings.confidence)
-    number = len(pair.challenger)
-    words = f"{case.primary} on the latest {number} held-out examples changed by {points(gain)}; it must not fall."
+        return Finding(rule, False, {"examples": 0.0}, "No new held-out example: nothing shows a gain.", shown=False)
+    metric = METRICS[case.primary]
+    gain, bound, most = change(metric, pair, case.settings.confidence)
+    number, units = counted(metric, pair.challenger)
+    shown = most < 0
+    words = "No loss on new" if gain >= 0 else "Worse on new" if shown else "Worse on new, but within noise"
+    words += f": {case.primary} on the latest {number} held-out {units} changed by {points(gain)}; it must not fall."
     if number < case.settings.enough_new:
-        words += f" With fewer than {case.settings.enough_new} examples the power of this comparison is low."
-    return Finding("gain on new", gain >= 0, {"examples": float(number), "gain": gain, "bound": bound}, words)
+        words += f" Fewer than {case.settings.enough_new} {units} see little."
+    numbers = {"examples": float(len(pair.challenger)), "gain": gain, "bound": bound}
+    return Finding(rule, gain >= 0, numbers, words, shown=shown)
 
 
 def _bound_on_old(case: Case) -> Finding:
-    pair = case.pairs.get(OLD)
+    pair, rule = case.pairs.get(OLD), "bound on old"
     if pair is None or not len(pair.challenger):
-        return Finding(
-            "bound on old", False, {"examples": 0.0}, "No old held-out example: nothing shows what was forgotten."
-        )
+        words = "No old held-out example: nothing shows what was forgotten."
+        return Finding(rule, False, {"examples": 0.0}, words, shown=False)
     settings, metric = case.settings, METRICS[case.primary]
-    gain, plain = change(metric, pair, settings.confidence)
-    ranked = metric.unit == "query"
-    number = pair.challenger.queries if ranked else len(pair.challenger)
+    gain, plain, most = change(metric, pair, settings.confidence)
+    number, units = counted(metric, pair.challenger)
     allowance = settings.old_allowance(number)
     numbers = {"examples": float(len(pair.challenger)), "gain": gain, "plain_bound": plain, "bound": plain}
     numbers["allowance"] = allowance
     what = case.primary
     if case.primary == "accuracy" and settings.tie_margin > 0 and pair.champion.probabilities.shape[1]:
         what = "smoothed accuracy"
-        numbers["smoothed_gain"], numbers["bound"] = change(
+        numbers["smoothed_gain"], numbers["bound"], _ = change(
             SmoothedAccuracy(settings.tie_margin), pair, settings.confidence
         )
     passed = numbers["bound"] > -allowance and gain > -allowance
-    words = (
-        f"{case.primary} on {len(pair.challenger)} old examples changed by {points(gain)}; the one-sided "
-        f"{settings.confidence:.0%} bound of {what} is {points(numbers['bound'])}"
-        + (f" (of plain {case.primary} {points(plain)})" if what != case.primary else "")
-        + f"; both the change and the bound must lie above {points(-allowance)}."
+    shown = most < 0
+    words = "What is old is kept" if passed else "It has forgotten" if shown else "It may have forgotten"
+    words += (
+        f": {case.primary} on {number} old {units} changed by {points(gain)}, and at worst "
+        f"({settings.confidence:.0%} bound of {what}) by {points(numbers['bound'])}; both must lie above "
+        f"{points(-allowance)}."
     )
     if number < settings.enough_old:
-        words += (
-            f" {number} old {'queries' if ranked else 'examples'} resolve no less than {points(allowance)[1:]}; "
-            f"with {settings.enough_old} the allowance is {points(settings.max_old_loss)[1:]}."
-        )
-    return Finding("bound on old", passed, numbers, words)
+        words += f" With {settings.enough_old} {units} that limit is {points(-settings.max_old_loss)}."
+    return Finding(rule, passed, numbers, words, shown=shown)
 
 
 def _chance(excess: float, values: Floats) -> float:
@@ -148,7 +159,7 @@ def _negative_flips(case: Case) -> Finding:
     number, right = len(pair.champion), pair.champion.prediction == pair.champion.target
     flips = float((right & (pair.challenger.prediction != pair.challenger.target)).mean())
     allowed = settings.flips_allowance(number, float((~right).mean()))
-    words = f"{flips:.1%} of {number} old examples were right and are now wrong; at most {allowed:.1%} may be."
+    words = f"{flips:.1%} of {number} old answers were right and are now wrong; at most {allowed:.1%} may be."
     return Finding(rule, flips <= allowed, {"share": flips, "allowed": allowed}, words)
 
 

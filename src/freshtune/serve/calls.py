@@ -18,7 +18,7 @@ class Call(BaseModel):
 
 
 class PredictInput(Call):
-    """One input; ``pair`` is the second text of a two-text task."""
+    """One input; ``pair`` is the second text of a two-text task, which answers nothing without it."""
 
     text: str
     pair: str | None = None

@@ -44,10 +44,10 @@ def event_schemas(tasks: Mapping[str, Task], bounds: EventBounds, reasons: Mappi
     refusals = "; ".join(f"`{name}`: {words}" for name, words in reasons.items() if name not in OF_FILES)
     event: Schema = {
         "type": "object",
-        "required": ["kind"],
         "additionalProperties": False,
         "description": (
             "One thing that happened in the shop. Null and an empty string stand for a field that is not sent. "
+            "Without `kind` it needs a task, its own or that of the address. "
             "Personal data is masked before it is stored. "
             f"An event has {bounds.max_record_bytes:,} bytes at most. One that is "
             f"refused fails alone, with one of these reasons: {refusals}."
@@ -80,7 +80,12 @@ def _properties(tasks: Mapping[str, Task], bounds: EventBounds) -> Schema:
 
     label = "What a person said. " + " ".join(_label_words(task) for task in tasks.values())
     return {
-        "kind": {"type": "string", "enum": list(KINDS), "description": "What happened; " + _kinds(tasks)},
+        "kind": {
+            "type": ["string", "null"],
+            "enum": [*KINDS, None],
+            "description": "What happened; where it is not sent, the first kind that the task learns from: "
+            + _kinds(tasks),
+        },
         "task": {
             "type": ["string", "null"],
             "enum": [*tasks, None],

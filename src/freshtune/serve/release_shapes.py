@@ -27,7 +27,7 @@ class ReleaseLine(Reply):
     rolled_back_why: str | None
     bytes: int
     scores: dict[str, dict[str, float]]
-    reasons: list[str] = Field(description="Why the gate refused it.")
+    reasons: list[str] = Field(description="Why the gate did not promote it.")
 
 
 _LINE: JsonDict = {
@@ -154,3 +154,13 @@ class Changed(Reply):
     model_config = shown({"live": RELEASE, "task": "sentiment"})
     live: str
     task: str
+
+
+class RolledBack(Changed):
+    """The release that is live again, and what is left out of the updates to come."""
+
+    model_config = shown({"live": RELEASE, "task": "sentiment", "quarantined": [[1500, 2000]]})
+    quarantined: list[tuple[int, int]] = Field(
+        description="What the other one had learned: log positions, after the first, up to the second. "
+        "`freshtune update TASK --include FIRST:SECOND` brings a range back."
+    )

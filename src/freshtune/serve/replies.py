@@ -1,11 +1,11 @@
 """What callers read: answers and releases as plain JSON values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from freshtune.model.answers import Answers
 from freshtune.model.heads import Head
 from freshtune.records import Json, Release
-from freshtune.serve.service import Listed, Step
+from freshtune.serve.service import Listed, Part, Step
 
 
 def class_names(head: Head, classes: int) -> list[str]:
@@ -78,6 +78,17 @@ def release_standing(summary: Listed, history: Sequence[Step]) -> dict[str, Json
             for step in history
         ],
     }
+
+
+def quarantined_by(release: str, consumed: Iterable[Part]) -> list[tuple[int, int]]:
+    """The log ranges that a release has put in quarantine, each as since and upto.
+
+    Args:
+        release: its id; it was refused or rolled back.
+        consumed: of its task.
+    """
+    bad = (part.range for part in consumed if part.release == release and part.outcome != "promoted")
+    return [(part.since, part.upto) for part in bad]
 
 
 def release_details(release: Release) -> dict[str, Json]:

@@ -114,8 +114,8 @@ class LastRelease(Reply):
 
     release: str
     created: str
-    outcome: Literal["recorded", "promoted", "refused", "rolled_back"]
-    reasons: list[str] = Field(description="Why the gate refused it.")
+    outcome: Literal["recorded", "undecided", "promoted", "refused", "rolled_back"]
+    reasons: list[str] = Field(description="Why the gate did not promote it.")
 
 
 class TaskStatus(Reply):

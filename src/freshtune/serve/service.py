@@ -69,6 +69,17 @@ class Step(Protocol):
     def forced(self) -> bool: ...
 
 
+class Part(Protocol):
+    """A log range that a task is done with, why, and by which release."""
+
+    @property
+    def range(self) -> LogRange: ...
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def release(self) -> str: ...
+
+
 class Registry(Protocol):
     """The part of ``ship.registry.Registry`` that serving uses; called from several threads."""
 
@@ -84,6 +95,8 @@ class Registry(Protocol):
     def history(self, task: str, release: str | None = None) -> Sequence[Step]: ...
 
     def list(self, task: str | None = None, limit: int = 100) -> Sequence[Listed]: ...
+
+    def consumed(self, task: str) -> Sequence[Part]: ...
 
     def pending(self, task: str, head: int) -> Sequence[LogRange]: ...
 

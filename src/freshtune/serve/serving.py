@@ -15,6 +15,7 @@ from freshtune.serve.live_model import Live, LiveModels, LoadFailure
 from freshtune.serve.metrics import Meters
 from freshtune.serve.refusals import AGAIN, Refusal
 from freshtune.serve.service import Service
+from freshtune.tasks import first_without_pair
 
 T = TypeVar("T")
 
@@ -88,9 +89,19 @@ class Serving:
         """Answer inputs by the release that is live when their batch starts.
 
         Raises:
-            Refusal: 404 for an unknown task, 503 without a live release, when too much waits, or when it took too long.
+            Refusal: 404 for an unknown task, 422 where a second text is missing, 503 without a live release, when too
+                much waits, or when it took too long.
         """
-        return await self._batchers[self.known(task)].ask(inputs)
+        place = first_without_pair(self.service.tasks[self.known(task)], inputs)
+        if place is not None:
+            raise Refusal(
+                422,
+                "missing_pair",
+                f"{task} cannot answer about one text alone.",
+                f"inputs[{place}] has no second text, and {task} reads two.",
+                'Send {"text": "…", "pair": "…"}; over /v2 a tensor pair beside text.',
+            )
+        return await self._batchers[task].ask(inputs)
 
     def _answer(self, task: str, inputs: Sequence[Input]) -> Answered:
         live = self.live.current(task)

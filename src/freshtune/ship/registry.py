@@ -38,8 +38,8 @@ class Registry(RegistryReader):
     def record(self, draft: ReleaseDraft, files: Mapping[str, Path]) -> Release:
         """Publish a release, good or refused; it does not answer before it is promoted.
 
-        A refused one consumes its log range at once (quarantine), a good one when it is promoted. The same content
-        recorded twice is one release.
+        A refused one consumes its log range at once (quarantine), a good one when it is promoted, an undecided one not
+        at all. The same content recorded twice is one release.
 
         Args:
             draft: everything but the id.
@@ -67,7 +67,7 @@ class Registry(RegistryReader):
             release: its id.
             expected_live: the live release that the caller decided on; None when there was none.
             by, why: kept in the history.
-            force: overrule the gate on a refused release; needs ``why``.
+            force: overrule the gate on one that it did not promote; needs ``why``.
 
         Raises:
             Conflict: another release is live by now.
@@ -132,8 +132,11 @@ class Registry(RegistryReader):
         fault_point("rollback:committed")
         return self.get(target.id)
 
-    def include(self, task: str, within: LogRange) -> tuple[Consumed, ...]:
+    def include(self, task: str, within: LogRange, dry_run: bool = False) -> tuple[Consumed, ...]:
         """Bring the quarantined ranges that lie inside ``within`` back: they are learned again with the next delta.
+
+        Args:
+            dry_run: only say which ones; nothing is changed.
 
         Raises:
             NotFound: no quarantined range lies inside.
@@ -149,7 +152,7 @@ class Registry(RegistryReader):
                     f"no quarantined range of {task} lies in {within.since}..{within.upto}",
                     mend="`freshtune releases list` shows the ranges.",
                 )
-            for part in found:
+            for part in () if dry_run else found:
                 queries.mark_included(db, part.release)
         return found
 
@@ -204,7 +207,7 @@ class Registry(RegistryReader):
         if queries.gate_promotes(self._db, release):
             return False
         if not force:
-            raise Refused(f"the gate refused {release}", "; ".join(reasons), "--force overrules it; say --why.")
+            raise Refused(f"the gate did not pass {release}", " ".join(reasons), "--force overrules it; say --why.")
         if not why.strip():
             raise UsageError(f"overruling the gate on {release} needs a reason", mend="Say --why.")
         return True

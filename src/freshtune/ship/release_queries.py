@@ -66,7 +66,7 @@ def insert_release(db: apsw.Connection, draft: ReleaseDraft, stored: StoredRelea
             draft.recipe,
             stored.created,
             draft.verdict.promote,
-            "recorded" if draft.verdict.promote else "refused",
+            "recorded" if draft.verdict.promote or draft.verdict.undecided else "refused",
             facts,
         ),
     )

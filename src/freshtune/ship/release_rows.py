@@ -20,7 +20,7 @@ MANIFEST, SCORECARDS, VERDICT = "manifest.json", "scorecards.json", "verdict.jso
 DATA_SUFFIXES = (".json", ".jsonl", ".md", ".onnx", ".safetensors", ".txt")
 """A release is data, never code: no other kind of file enters it."""
 
-FileOutcome = Literal["recorded", "refused", "promoted", "rolled_back"]
+FileOutcome = Literal["recorded", "undecided", "refused", "promoted", "rolled_back"]
 
 
 def _now() -> datetime:
@@ -46,7 +46,8 @@ class ReleaseSummary(NamedTuple):
     """One line of the list: what is known without opening an artefact.
 
     Attributes:
-        outcome: recorded (good, not promoted yet), refused, promoted (live now or once), rolled_back.
+        outcome: recorded (good, not promoted yet), undecided (its range waits for more evidence), refused, promoted
+            (live now or once), rolled_back.
         live: whether it answers now.
         pruned: its model files are gone; only its story is kept.
         forced_by, forced_why: who overruled the gate to promote it; None where nobody did.
@@ -200,8 +201,9 @@ def facts_of(draft: ReleaseDraft, size: int) -> str:
 
 
 SUMMARY_COLUMNS = """
-    r.id, r.task, r.parent, r.trunk, r.since, r.upto, r.created, r.outcome, r.id IS l.release, r.pruned, r.forced_by,
-    r.forced_why, b.by, b.why, r.facts
+    r.id, r.task, r.parent, r.trunk, r.since, r.upto, r.created,
+    CASE WHEN r.outcome = 'recorded' AND NOT r.promote THEN 'undecided' ELSE r.outcome END,
+    r.id IS l.release, r.pruned, r.forced_by, r.forced_why, b.by, b.why, r.facts
 """
 """What ``release_summary`` reads, of ``releases r LEFT JOIN live l`` and the rollback ``promotions b``."""
 

@@ -1,9 +1,10 @@
 """What a model is for. A task turns events into examples, says what kind of answer it wants and how it is scored."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from freshtune.model.heads import Head
+from freshtune.model.predictor import Input
 from freshtune.records import Event, Example, Json, Kind
 from freshtune.tasks.rating import Rating
 from freshtune.tasks.relevance import Relevance
@@ -20,6 +21,10 @@ class Task(Protocol):
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """Event kinds that become its examples."""
+
+    @property
+    def pairs(self) -> bool:
+        """Whether it reads two texts, ``text`` and ``pair``; then an input without a second one cannot be answered."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -41,6 +46,17 @@ class Task(Protocol):
         Yields:
             One example for each event that carries what the task needs, in order, ``split_key`` set.
         """
+
+
+def first_without_pair(task: Task, inputs: Sequence[Input]) -> int | None:
+    """The place, from 0, of the first input that lacks the second text that the task reads; None where none does.
+
+    >>> first_without_pair(Relevance(), [Input("lamp", "desk lamp"), Input("lamp", " ")])
+    1
+    """
+    if not task.pairs:
+        return None
+    return next((place for place, each in enumerate(inputs) if not (each.pair or "").strip()), None)
 
 
 TASKS: Mapping[str, type[Task]] = {"sentiment": Sentiment, "rating": Rating, "relevance": Relevance}

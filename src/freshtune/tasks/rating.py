@@ -17,6 +17,7 @@ class Rating:
     highest: int = 5
 
     name = "rating"
+    pairs = False
     kinds: tuple[Kind, ...] = ("review",)
     metrics = ("quadratic_kappa", "mae", "accuracy", "macro_f1", "nll", "ece")
 

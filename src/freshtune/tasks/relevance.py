@@ -20,6 +20,7 @@ class Relevance:
     highest: float = 2.0
 
     name = "relevance"
+    pairs = True
     kinds: tuple[Kind, ...] = ("query",)
     metrics = ("ndcg_at_10", "mrr", "mae")
 

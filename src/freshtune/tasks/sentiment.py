@@ -16,6 +16,7 @@ class Sentiment:
     labels: tuple[str, ...] = ("negative", "positive")
 
     name = "sentiment"
+    pairs = False
     kinds: tuple[Kind, ...] = ("review",)
     metrics = ("accuracy", "macro_f1", "balanced_accuracy", "nll", "ece")
 

@@ -7,12 +7,13 @@ from starlette.responses import Response
 
 from freshtune import __version__
 from freshtune.model.predictor import Input
+from freshtune.records import Json
 from freshtune.serve import infer_shapes as shapes
 from freshtune.serve.batching import Answered
 from freshtune.serve.calls import InferCall, InferTensor, read_call, to_inputs
 from freshtune.serve.refusals import DOCUMENTED, Refusal, json_reply
 from freshtune.serve.replies import class_names, readable
-from freshtune.serve.routes.route import Route, body
+from freshtune.serve.routes.route import Route, one_or_two
 from freshtune.serve.serving import Serving
 
 
@@ -111,7 +112,13 @@ async def model_ready(serving: Serving, request: Request) -> Response:
     return json_reply({"name": task, "ready": answers}, 200 if answers else 400)
 
 
-_ASKED = body({"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": ["房间很干净，下次还来"]}]})
+def _tensors(**texts: str) -> Json:
+    return {
+        "inputs": [{"name": name, "shape": [1], "datatype": "BYTES", "data": [text]} for name, text in texts.items()]
+    }
+
+
+_ASKED = one_or_two(_tensors(text="房间很干净，下次还来"), _tensors(text="手机壳", pair="透明防摔手机壳"))
 
 ROUTES = (
     Route("GET", "/v2", "predict", server, "Open Inference: the server.", shapes.InferServer),

@@ -12,7 +12,7 @@ from freshtune.serve.calls import PredictCall, PredictTasksCall, read_call, to_i
 from freshtune.serve.refusals import json_reply
 from freshtune.serve.replies import readable
 from freshtune.serve.reply_shapes import Answers, TaskAnswers
-from freshtune.serve.routes.route import JSON, Route, body
+from freshtune.serve.routes.route import JSON, Route, one_or_two
 from freshtune.serve.serving import Serving
 from freshtune.tasks import Task
 
@@ -41,12 +41,14 @@ async def predict_tasks(serving: Serving, request: Request) -> Response:
     return json_reply({"tasks": {task: _reply(each) for task, each in zip(tasks, answered, strict=True)}})
 
 
-_INPUTS: list[Json] = ["房间很干净，下次还来", {"text": "手机壳", "pair": "透明防摔手机壳"}]
+_TEXTS: list[Json] = ["房间很干净，下次还来", "the phone is broken"]
+_PAIRS: list[Json] = [{"text": "手机壳", "pair": "透明防摔手机壳"}]
 
 
 def _of_tasks(tasks: Mapping[str, Task]) -> Mapping[str, Mapping[str, Json]]:
     named: list[Json] = [*tasks]
-    return {JSON: {"example": {"tasks": named[:32], "inputs": _INPUTS}}}
+    inputs = _PAIRS if any(task.pairs for task in tasks.values()) else _TEXTS
+    return {JSON: {"example": {"tasks": named[:32], "inputs": inputs}}}
 
 
 ROUTES = (
@@ -58,7 +60,7 @@ ROUTES = (
         "Ask one task.",
         Answers,
         PredictCall,
-        body({"inputs": _INPUTS}),
+        one_or_two({"inputs": _TEXTS}, {"inputs": _PAIRS}),
     ),
     Route(
         "POST",

@@ -9,8 +9,8 @@ from freshtune.records import Json, Release
 from freshtune.serve.calls import PromoteCall, read_call
 from freshtune.serve.exchange import exchange_of
 from freshtune.serve.refusals import DOCUMENTED, Refusal, json_reply
-from freshtune.serve.release_shapes import Changed, ReleaseDetails, Releases
-from freshtune.serve.replies import release_details, release_line, release_standing
+from freshtune.serve.release_shapes import Changed, ReleaseDetails, Releases, RolledBack
+from freshtune.serve.replies import quarantined_by, release_details, release_line, release_standing
 from freshtune.serve.routes.route import Route, body
 from freshtune.serve.serving import Serving
 
@@ -72,7 +72,7 @@ async def promote(serving: Serving, request: Request) -> Response:
         expected = _expected(call, registry.live_id(serving.known(release.task)))
         return registry.promote(release.id, expected, _who(request), call.why, call.force)
 
-    return await _changed(serving, await serving.store(act))
+    return json_reply(_changed(serving, await serving.store(act)))
 
 
 async def rollback(serving: Serving, request: Request) -> Response:
@@ -81,7 +81,7 @@ async def rollback(serving: Serving, request: Request) -> Response:
     task = serving.known(request.path_params["task"])
     registry = serving.service.registry
 
-    def act() -> Release:
+    def act() -> tuple[Release, list[tuple[int, int]]]:
         expected = _expected(call, registry.live_id(task))
         if expected is None:
             raise Refusal(
@@ -91,15 +91,17 @@ async def rollback(serving: Serving, request: Request) -> Response:
                 f"No release of {task} is live.",
                 "GET /v1/releases, with the scope read, lists what could be promoted.",
             )
-        return registry.rollback(task, expected, _who(request), call.why, call.force)
+        now = registry.rollback(task, expected, _who(request), call.why, call.force)
+        return now, quarantined_by(expected, registry.consumed(task))
 
-    return await _changed(serving, await serving.store(act))
+    now, quarantined = await serving.store(act)
+    return json_reply(_changed(serving, now) | {"quarantined": quarantined})
 
 
-async def _changed(serving: Serving, release: Release) -> Response:
+def _changed(serving: Serving, release: Release) -> dict[str, object]:
     """The registry has changed; the server follows by itself, at once, and ``/v1/status`` tells when it has."""
     serving.live.wake()
-    return json_reply({"live": release.id, "task": release.task})
+    return {"live": release.id, "task": release.task}
 
 
 _QUERY = {"task": "Only this task's.", "limit": "At most so many."}
@@ -129,8 +131,8 @@ ROUTES = (
         "/v1/rollback/{task}",
         "operate",
         rollback,
-        "Go back to the release before.",
-        Changed,
+        "Go back to the release before; what the live one learned is quarantined.",
+        RolledBack,
         PromoteCall,
         body({"why": "complaints since noon"}),
     ),

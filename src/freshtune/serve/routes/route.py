@@ -28,6 +28,12 @@ def body(example: Json) -> Bodies:
     return lambda _: {JSON: {"example": example}}
 
 
+def one_or_two(text: Json, pair: Json) -> Bodies:
+    """A body for tasks that read one text and one for those that read two; whichever a workspace has."""
+    bodies = {False: ("one text", text), True: ("two texts", pair)}
+    return lambda tasks: {JSON: dict(bodies[pairs] for pairs in sorted({task.pairs for task in tasks.values()}))}
+
+
 def _no_bodies(_: Mapping[str, Task]) -> Mapping[str, Mapping[str, Json]]:
     return {}
 

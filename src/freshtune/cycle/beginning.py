@@ -1,0 +1,60 @@
+"""Where there is no champion yet: what a first release must be able to learn from, and to be judged on."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from freshtune.cycle.gathering import Gathered
+from freshtune.errors import UsageError
+from freshtune.judge.baselines import require_enough_labels
+from freshtune.records import Delta, Example
+from freshtune.tasks import Task
+
+_SHOWN_LABELS = 10
+
+
+def require_a_beginning(gathered: Gathered, task: Task) -> None:
+    """Refuse to begin where nothing could be learned, or nothing could judge the result.
+
+    Raises:
+        UsageError: fewer than 50 labels, all of them the same, none held out, or all that is held out the same.
+    """
+    history, head = gathered.delta, task.head()
+    held_out = _labels(history.held_out, task)
+    if len(_labels(history.labelled, task) | held_out) == 1:
+        raise UsageError(
+            f"A first release of {task.name} cannot be made from one label.",
+            "All examples have the same.",
+            "Ingest examples of another label; if the file has some, look at --label and --label-map.",
+        )
+    require_enough_labels(history.labelled, head)
+    if not any(gathered.held_out.values()):
+        raise UsageError(
+            f"A first release of {task.name} cannot be judged.",
+            f"All {len(history.labelled)} labelled examples fall on the training side, none is held out.",
+            "Ingest labelled examples of more different texts or queries, then train again.",
+        )
+    if len(held_out) == 1:
+        raise UsageError(
+            f"A first release of {task.name} cannot be judged.",
+            "All that is held out has one label: whoever always says that makes no mistake.",
+            "Ingest more examples of the other labels, then train again.",
+        )
+
+
+def by_side(history: Delta, task: Task) -> str:
+    """Each side's examples by label, in a sentence each; of at most ten labels."""
+    sides = {"To learn": history.labelled, "Held out": history.held_out}
+    return " ".join(f"{side}: {_by_label(examples, task)}." for side, examples in sides.items() if examples)
+
+
+def _by_label(examples: Sequence[Example], task: Task) -> str:
+    """How many there are of each label, in the order of the head's numbers: ``30 negative, 18 positive``."""
+    counts = _labels(examples, task)
+    shown = [f"{counts[number]:,} {task.head().name(number)}" for number in sorted(counts)]
+    return ", ".join(shown[:_SHOWN_LABELS]) + (" …" if len(shown) > _SHOWN_LABELS else "")
+
+
+def _labels(examples: Iterable[Example], task: Task) -> Counter[float]:
+    """How often each label occurs, as the head's number."""
+    head = task.head()
+    return Counter(head.number(example.label) for example in examples if example.label is not None)
