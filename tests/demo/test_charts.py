@@ -5,7 +5,7 @@ import re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from freshtune.demo.charts import Axis, Caption, Series, Step, Words, bar_chart, line_chart, stacked_chart, ticks
+from freshtune.demo.charts import WIDTH, Axis, Caption, Series, Step, Words, bar_chart, line_chart, stacked_chart, ticks
 
 CAPTION = Caption("c", Words("title", "标题"), "what it shows")
 VALUES = st.floats(-1e6, 1e6, allow_nan=False)
@@ -66,3 +66,16 @@ def test_a_stack_is_as_long_as_its_sum() -> None:
     assert abs(sum(widths[2:]) / sum(widths[:2]) - 1.5) < 0.01
     assert ">4.0<" in svg
     assert ">6.0<" in svg
+
+
+def test_a_legend_takes_the_rows_that_it_needs() -> None:
+    names = [
+        Words(name, "中文") for name in ("ingest", "delta", "learn", "ship", "judge", "publish", "swap", "another")
+    ]
+    svg = stacked_chart(CAPTION, [Words("one")], [Series(name, (1.0,)) for name in names])
+    entries = re.findall(r'class="label" x="(\d+)" y="(\d+)">(\w+)', svg)
+    assert [word for *_, word in entries] == [name.english for name in names]
+    assert all(int(x) + 8 * len(word) + 26 < WIDTH for x, _, word in entries)
+    lowest = max(int(y) for _, y, _ in entries)
+    assert lowest > min(int(y) for _, y, _ in entries)
+    assert all(float(y) > lowest for y in re.findall(r'y="([\d.]+)" width="[\d.]+" height="20"', svg))

@@ -68,9 +68,30 @@ def test_every_number_of_the_result_is_shown() -> None:
         assert f"{100 * domain.frozen:.1f} % → {100 * domain.final:.1f} %" in texts
     assert "+2.1" in texts
     assert "+0.8 to +3.4" in texts
-    assert "6 / 7" in texts
-    assert "1 refused by the gate" in texts
+    assert "5 / 7" in texts
+    assert "1 refused by the gate, 1 undecided" in texts
     assert "214 s" in texts
+
+
+def test_each_number_of_an_update_says_whose_it_is_and_each_decision_begins_plainly() -> None:
+    html = render(sample())
+    assert "old, %: live → candidate" in html
+    assert "90.0 → 89.4" in html, "the refused candidate's own score, not the live release's"
+    refused = (
+        '<span class="refused">refused 拒绝</span> It has forgotten &lt;script&gt;. Too slow.<small>accuracy on 600'
+    )
+    assert f"<b>hotels 3 酒店</b> {refused}" in html
+    assert '<span class="undecided">undecided 待定</span> Worse on new, but within noise.<small>' in html
+
+
+def test_points_lost_are_positive_and_a_gain_is_called_one() -> None:
+    result = sample()
+    lost = {domain.domain: domain.forgetting for domain in result.domains}
+    assert lost["books"] < 0 < lost["hotels"]
+    html = render(result)
+    assert html.count("Negative: it got better.") >= 2
+    assert html.count("−0.8") >= 3, "table, bar, the bar's table"
+    assert "← got better 更好" in html
 
 
 def test_a_negative_difference_has_a_true_minus() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from freshtune.demo.stream import DOMAINS, LENGTHS, Length, Review, interleaved, open_stream, package_folder
 from freshtune.errors import IntegrityError, NotFound
+from freshtune.judge.label_test import LabelTest
 
 WORDS = {
     "books": ("书", "读"),
@@ -24,6 +25,12 @@ def test_normal_length_is_what_the_demo_promises() -> None:
         *(f"computers {n}" for n in range(1, 4)),
     ]
     assert {len(increment.reviews) for increment in stream.increments} == {500}
+
+
+def test_quick_length_has_a_domain_twice_and_what_an_update_waits_for() -> None:
+    stream = open_stream(LENGTHS["quick"])
+    assert [increment.name for increment in stream.increments] == ["hotels 1", "hotels 2", "computers 1"]
+    assert min(len(increment.reviews) for increment in stream.increments) > 2 * LabelTest().least_labels
 
 
 def test_full_length_plays_every_distinct_review_once() -> None:

@@ -103,7 +103,10 @@ def test_the_card_tells_the_whole_story(registry: Registry, tmp_path: Path) -> N
         "after 0 up to 100", "2026-01-02 00:00 to 2026-03-04 00:00", "| 512 |", "| 350 |", "| 150 |",
         "| new | champion | accuracy | 0.8100 | 0.7900 to 0.8300 |",
         "| new | **this release** | accuracy | 0.9000 | 0.8800 to 0.9200 |",
-        "accuracy went from 0.8950 to 0.8800: 1.50 points lost",
+        "accuracy went from 0.8950 (the release before) to 0.8800 (this release): **1.50 points lost**",
+        "Its answer is one of `差评`, `positive`", "the gate **passed it**", "通过",
+        "- champion: the release that was live",
+        "- accuracy: share of right answers", "`answer(text)` gives the probability of each answer",
         "passed – gain_on_new: accuracy on new +1.2 points", "up to 12 tokens", "Intended use", "本模型", "## Limits",
     ):  # fmt: skip
         assert told in card
@@ -112,9 +115,19 @@ def test_the_card_tells_the_whole_story(registry: Registry, tmp_path: Path) -> N
 def test_the_card_of_a_refused_release_says_so(registry: Registry, tmp_path: Path) -> None:
     release = registry.record(draft(promote=False), tiny_release(tmp_path / "m", HEADS["sentiment"]))
     card = (export_hub(release.id, registry, tmp_path / "out") / "README.md").read_text("utf-8")
-    assert "**refused**" in card
+    assert "the gate **refused it**" in card
     assert "旧数据下降" in card
     assert "not compared" in card
+    assert "未通过" in card
+
+
+def test_what_got_better_is_called_a_gain(registry: Registry, tmp_path: Path) -> None:
+    planned, gain = draft(), {"champion/old": scorecard("old", 0.87)}
+    made = tiny_release(tmp_path / "m", HEADS["sentiment"])
+    release = registry.record(replace(planned, scorecards={**planned.scorecards, **gain}), made)
+    card = (export_hub(release.id, registry, tmp_path / "out") / "README.md").read_text("utf-8")
+    assert "**1.00 points gained: it got better**" in card
+    assert "time of the events" not in card, "a release that does not say what it learned from"
 
 
 def test_the_outcome_of_every_example_stays_in_the_house(registry: Registry, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 @command
 def demo(
     folder: Annotated[Path, typer.Option(help="The demo's workspace and report; made anew each time.")] = Path("demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="One small increment of two domains, under a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Two increments of hotels, one of computers.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Everything there is.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -4,12 +4,13 @@ Every chart is a ``<figure>``: title and description for screen readers inside t
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 
 WIDTH = 760
+_LEGEND_ROW = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def line_chart(caption: Caption, steps: Sequence[Step], series: Sequence[Series]
     for number, (line, end) in enumerate(zip(series, ends, strict=True)):
         parts += _line(number, line, steps, x, y)
         parts.append(f'<text class="name c{number}" x="{WIDTH - right + 20}" y="{end + 4}">{line.name.both}</text>')
-    return _figure(caption, height, parts, [step.name.both for step in steps], series, "{:.1f}")
+    return _figure(caption, height, parts, [step.name.both for step in steps], series, "{:.1f}".format)
 
 
 def _line(number: int, line: Series, steps: Sequence[Step], x: Axis, y: Axis) -> Iterable[str]:
@@ -190,17 +191,19 @@ def bar_chart(caption: Caption, bars: Series, names: Sequence[Words], signs: tup
         )
         parts.append(f'<text class="value {anchor}" x="{end + shift}" y="{middle + 4}">{signed(value, ".1f")}</text>')
     parts.append(f'<line class="zero" x1="{zero}" x2="{zero}" y1="{top}" y2="{bottom}"/>')
-    return _figure(caption, height, parts, [name.both for name in names], [bars], "{:.1f}")
+    return _figure(caption, height, parts, [name.both for name in names], [bars], lambda value: signed(value, ".1f"))
 
 
 def stacked_chart(caption: Caption, steps: Sequence[Words], series: Sequence[Series]) -> str:
     """One horizontal bar a step, made of the series' values laid end to end; the sum at its end."""
-    row, top, left, right = 30, 48, 150, 70
+    row, left, right = 30, 150, 70
+    legend = _legend([line.name for line in series])
+    top = 24 + _LEGEND_ROW * len(legend)
     bottom = top + row * len(steps)
     totals = [sum(line.values[place] or 0.0 for line in series) for place in range(len(steps))]
     marks = ticks(0, max(totals))
     x = Axis(0, marks[-1], left, WIDTH - right)
-    parts = list(_legend(series, left))
+    parts = [*chain.from_iterable(legend)]
     for mark in marks:
         parts.append(f'<line class="grid" x1="{x.at(mark)}" x2="{x.at(mark)}" y1="{top}" y2="{bottom}"/>')
         parts.append(f'<text class="tick middle" x="{x.at(mark)}" y="{bottom + 18}">{mark:g}</text>')
@@ -209,7 +212,7 @@ def stacked_chart(caption: Caption, steps: Sequence[Words], series: Sequence[Ser
         parts.append(f'<text class="label end" x="{left - 12}" y="{height + 19}">{name.both}</text>')
         parts += _stack(series, place, x, height + 5)
         parts.append(f'<text class="value" x="{x.at(total) + 8}" y="{height + 19}">{total:.1f}</text>')
-    return _figure(caption, bottom + 34, parts, [name.both for name in steps], series, "{:.2f}")
+    return _figure(caption, bottom + 34, parts, [name.both for name in steps], series, "{:.2f}".format)
 
 
 def _stack(series: Sequence[Series], place: int, x: Axis, height: float) -> Iterable[str]:
@@ -223,12 +226,20 @@ def _stack(series: Sequence[Series], place: int, x: Axis, height: float) -> Iter
         sum_before += value
 
 
-def _legend(series: Sequence[Series], left: float) -> Iterable[str]:
-    place = float(left)
-    for number, line in enumerate(series):
-        yield f'<rect class="part c{number % 8}" x="{place:.0f}" y="12" width="12" height="12"/>'
-        yield f'<text class="label" x="{place + 18:.0f}" y="23">{line.name.both}</text>'
-        place += 34 + 7 * len(line.name.english) + 14 * len(line.name.chinese)
+def _legend(names: Sequence[Words]) -> list[list[str]]:
+    """The series' names beside their colours, in as many rows as their widths ask for."""
+    rows: list[list[str]] = [[]]
+    place = 0
+    for number, name in enumerate(names):
+        width = 42 + 8 * len(name.english) + 13 * len(name.chinese)
+        if rows[-1] and place + width > WIDTH:
+            rows.append([])
+            place = 0
+        height = 12 + _LEGEND_ROW * (len(rows) - 1)
+        rows[-1].append(f'<rect class="part c{number % 8}" x="{place}" y="{height}" width="12" height="12"/>')
+        rows[-1].append(f'<text class="label" x="{place + 18}" y="{height + 11}">{name.both}</text>')
+        place += width
+    return rows
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -241,18 +252,25 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _figure(
-    caption: Caption, height: float, parts: Iterable[str], rows: Sequence[str], series: Sequence[Series], form: str
+    caption: Caption,
+    height: float,
+    parts: Iterable[str],
+    rows: Sequence[str],
+    series: Sequence[Series],
+    shown: Callable[[float], str],
 ) -> str:
     body = "\n".join(parts)
-    columns = [[("–" if value is None else form.format(value)) for value in line.values] for line in series]
+    columns = [[("–" if value is None else shown(value)) for value in line.values] for line in series]
     cells = [[row, *(column[place] for column in columns)] for place, row in enumerate(rows)]
     return f"""<figure id="{caption.id}">
 <figcaption>{caption.title.both}</figcaption>
+<div class="wide">
 <svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{caption.id}-title {caption.id}-desc">
 <title id="{caption.id}-title">{caption.title.both}</title>
 <desc id="{caption.id}-desc">{escape(caption.description)}</desc>
 {body}
 </svg>
+</div>
 <p class="note">{escape(caption.description)}</p>
 <details open><summary>the numbers 数据</summary>
 {table(["", *(line.name.both for line in series)], cells)}

@@ -14,12 +14,14 @@ from freshtune.cycle.champion import bundle_of, trunk_cache
 from freshtune.demo.result import Change, DemoResult, DomainResult, FirstRelease, IncrementResult
 from freshtune.demo.service import RunningService, running_service
 from freshtune.demo.stream import DOMAINS, LENGTHS, Increment, Review, open_stream
+from freshtune.demo.verdicts import CHINESE, decided, headline
+from freshtune.errors import FreshtuneError
 from freshtune.intake.ingest import IngestReport
 from freshtune.intake.mapping import ColumnMapping
 from freshtune.judge.evaluate import evaluate
 from freshtune.learn.fit import threads
 from freshtune.phases import Phases
-from freshtune.records import Delta, Estimate, Example, Outcome, Release
+from freshtune.records import Delta, Estimate, Example, Outcome, Verdict
 from freshtune.workspace import create_workspace
 
 TASK = "sentiment"
@@ -68,7 +70,7 @@ def play(root: Path, length: str, tell: Callable[[str], None], phases: Callable[
     shop, played = front_door.open(root), _Played()
     with closing(shop.store.registry):
         first = _first(shop, stream.first, played, phases(), tell)
-        scores: list[Mapping[str, float]] = [_by_domain(played, first.release)]
+        scores = [_by_domain(played, first.release)]
         live, increments = first.release, []
         with running_service(root) as service:
             service.wait_for(TASK, first.release)
@@ -77,6 +79,7 @@ def play(root: Path, length: str, tell: Callable[[str], None], phases: Callable[
                 result = _increment(shop, increment, played, live, service, phases(), tell)
                 live = result.release if result.promoted else live
                 increments.append(result)
+                scores[-1].setdefault(increment.domain, result.fresh.before)
                 scores.append(_by_domain(played, live))
             after = service.ask(TASK, SENTENCE)
         _measure(shop, played, first.release)
@@ -109,8 +112,11 @@ def _first(
     score = played.score(release.id, played.held_out)
     tell(
         f"first release · 首个版本: {report.kept} {reviews[0].domain} reviews, {len(delta.labelled)} to learn, "
-        f"{len(delta.held_out)} held out · accuracy {score:.3f} · {_total(phases)} · {_verdict(release)}"
+        f"{len(delta.held_out)} held out · accuracy {score:.3f} · {_total(phases)} · {_verdict(release.verdict)}"
     )
+    if not release.verdict.promote:
+        why = " ".join(release.verdict.reasons)
+        raise FreshtuneError("The first release was not promoted: the story cannot go on.", why)
     return FirstRelease(
         release=release.id,
         events=report.read,
@@ -137,17 +143,18 @@ def _increment(
     delta = _held_out(shop, played)
     arrived = played.held_out[len(earlier) :]
     release = shop.update(TASK, phases)
-    now = release.id if release.verdict.promote else live
+    decision = decided(release.verdict)
+    now = release.id if decision == "promoted" else live
     with phases("swap"):
         service.wait_for(TASK, now)
     _measure(shop, played, live)
-    _measure(shop, played, now)
-    fresh = Change(played.score(live, arrived), played.score(now, arrived))
-    old = Change(played.score(live, earlier), played.score(now, earlier))
+    _measure(shop, played, release.id)
+    fresh = Change(played.score(live, arrived), played.score(release.id, arrived))
+    old = Change(played.score(live, earlier), played.score(release.id, earlier))
     tell(
         f"{increment.name:<12} events {report.read} kept {report.kept} duplicates {_duplicates(report, delta)} · "
         f"fresh {fresh.before:.3f} → {fresh.after:.3f} · old {old.before:.3f} → {old.after:.3f} · {_total(phases)} · "
-        + _verdict(release)
+        + _verdict(release.verdict)
     )
     return IncrementResult(
         name=increment.name,
@@ -155,12 +162,13 @@ def _increment(
         events=report.read,
         kept=report.kept,
         duplicates=_duplicates(report, delta),
-        held_out=len(delta.held_out),
+        held_out=len(arrived),
         seconds=dict(phases.seconds),
         fresh=fresh,
         old=old,
         verdict=release.verdict.reasons or tuple(each.words for each in release.verdict.findings[:2]),
-        promoted=release.verdict.promote,
+        decision=decision,
+        promoted=decision == "promoted",
         release=release.id,
     )
 
@@ -232,8 +240,10 @@ def _total(phases: Phases) -> str:
     return f"{sum(phases.seconds.values()):.1f} s"
 
 
-def _verdict(release: Release) -> str:
-    return "promoted · 上线" if release.verdict.promote else f"refused · 拒绝: {release.verdict.reasons[0]}"
+def _verdict(verdict: Verdict) -> str:
+    """What was decided, and the plain line of each reason against; the report has the numbers."""
+    said = f"{decided(verdict)} · {CHINESE[decided(verdict)]}"
+    return f"{said}: {'; '.join(headline(reason)[0] for reason in verdict.reasons)}" if verdict.reasons else said
 
 
 def _machine() -> dict[str, str]:

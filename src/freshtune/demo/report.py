@@ -1,12 +1,14 @@
 """The demo's report: one HTML file that needs nothing else, in English with Chinese beside it."""
 
+from collections import Counter
 from collections.abc import Iterable
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from freshtune.demo import verdicts
 from freshtune.demo.charts import Caption, Series, Step, Words, bar_chart, line_chart, signed, stacked_chart, table
-from freshtune.demo.result import Change, DemoResult, DomainResult, IncrementResult
+from freshtune.demo.result import Change, DemoResult, DomainResult, FirstRelease, IncrementResult
 from freshtune.records import Estimate
 
 CHINESE = {
@@ -82,15 +84,12 @@ def _section(title: str, chinese: str, body: str) -> str:
 
 
 def _header(result: DemoResult) -> str:
-    promoted = sum(increment.promoted for increment in result.increments)
     tiles = [_domain_tile(domain) for domain in result.domains]
-    tiles.append(
-        (
-            f"{promoted} / {len(result.increments)}",
-            Words("updates promoted", "更新上线"),
-            f"{len(result.increments) - promoted} refused by the gate",
-        )
-    )
+    decisions = Counter(increment.decision for increment in result.increments)
+    others = [f"{decisions['refused']} refused by the gate"]
+    others += [f"{decisions['undecided']} undecided"] * (decisions["undecided"] > 0)
+    promoted = f"{decisions['promoted']} / {len(result.increments)}"
+    tiles.append((promoted, Words("updates promoted", "更新上线"), ", ".join(others)))
     seconds = sorted(sum(increment.seconds.values()) for increment in result.increments)
     if seconds:
         span = f"{seconds[0]:.1f} to {seconds[-1]:.1f} s"
@@ -101,10 +100,10 @@ def _header(result: DemoResult) -> str:
     )
     return f"""<h1>A shop's model that learns from what arrives<small lang="zh">边用边学的店铺模型</small></h1>
 <p class="lead">A first release learned from book reviews. Then hotel reviews arrived, then reviews of computers and
-appliances. After every increment freshtune tuned the model, judged it on held-out reviews, and served it if it was
-better.</p>
+appliances. After every increment freshtune tuned the live model, judged this candidate on held-out reviews, and served
+it if it passed.</p>
 <p class="lead" lang="zh">首个版本由图书评论训练而成；随后酒店评论、电脑与家电评论依次到达。每个增量到达后，freshtune
-更新模型，在留出的评论上评判，更好才上线。</p>
+微调线上模型，在留出的评论上评判这个候选版本，通过才上线。</p>
 <ul class="tiles">
 {items}
 </ul>"""
@@ -124,9 +123,10 @@ def _score_chart(result: DemoResult) -> str:
     caption = Caption(
         "score",
         Words(f"{result.metric.capitalize()} of the live release, in percent", "线上版本的得分（%）"),
-        "Each line is one domain's held-out reviews, scored after the first release and after every increment. The "
-        "bands say which domain was arriving. A hollow point is an increment that the gate refused: the old "
-        "release stayed.",
+        "Each line is one domain's held-out reviews, as far as they had arrived, scored after the first release and "
+        "after every increment. It begins with the release that had not seen the domain yet, on the reviews that came "
+        "next. The bands say which domain was arriving. A hollow point is an increment whose candidate was not "
+        "promoted: the live release stayed.",
     )
     return line_chart(caption, steps, series)
 
@@ -138,7 +138,7 @@ def _hundredths(scores: Iterable[float | None]) -> tuple[float | None, ...]:
 def _final_table(result: DemoResult) -> str:
     heads = _heads(
         ("domain", "领域"), ("held out", "留出"), ("first release", "首个版本"), ("last release", "最终版本"),
-        ("difference, points", "差值"), ("95 % interval", "置信区间"),
+        ("difference, points", "差值"), ("95 % interval", "置信区间"), ("lost since learned, points", "学会后失去"),
     )  # fmt: skip
     rows = [
         [
@@ -148,64 +148,77 @@ def _final_table(result: DemoResult) -> str:
             _percent(domain.final),
             _points(domain.difference.value),
             _interval(domain.difference),
+            signed(domain.forgetting, ".1f"),
         ]
         for domain in result.domains
     ]
-    note = (
-        "The first release, never updated, and the last live one answered the same held-out reviews; "
-        "the interval is of the paired difference."
+    return table(heads, rows) + _note(
+        "The first release, never updated, and the last live one answered the same held-out reviews; the interval is "
+        f"of the paired difference. {_LOST}",
+        _LOST_CHINESE,
     )
-    return f'{table(heads, rows)}\n<p class="note">{note}</p>'
+
+
+_LOST = "Lost since learned: from just after the domain's last increment to the end. Negative: it got better."
+_LOST_CHINESE = "学会后失去：从该领域最后一个增量学完到结束所失去的分数；负数表示反而更好。"
 
 
 def _forgetting_chart(result: DemoResult) -> str:
     caption = Caption(
         "forgetting",
-        Words("Points lost from just after a domain was learned to the end", "从刚学会到最后的得分变化"),
-        "To the right: forgotten. To the left: later updates made it better still. The domain that arrived last has "
-        "had nothing after it, so its bar is zero.",
+        Words("Points lost since a domain was learned", "学会后失去的分数"),
+        f"{_LOST} The domain that arrived last has had nothing after it, so its bar is zero.",
     )
-    bars = Series(Words("points lost", "下降"), tuple(domain.forgetting + 0.0 for domain in result.domains))
+    bars = Series(Words("lost since learned, points", "学会后失去"), tuple(each.forgetting for each in result.domains))
     names = [named(domain.domain) for domain in result.domains]
-    return bar_chart(caption, bars, names, (Words("improved", "提升"), Words("forgotten", "遗忘")))
+    return bar_chart(caption, bars, names, (Words("got better", "更好"), Words("lost", "失去")))
+
+
+_LIVE_TO_CANDIDATE = "线上\N{WORD JOINER}→\N{WORD JOINER}候选"  # never broken at the arrow
 
 
 def _updates_table(result: DemoResult) -> str:
     heads = _heads(
-        ("increment", "增量"), ("events in", "事件"), ("kept", "保留"), ("duplicates", "重复"), ("held out", "留出"),
-        ("fresh, %", "新数据"), ("old, %", "旧数据"), ("seconds", "秒"), ("verdict", "结论"),
+        ("increment", "增量"), ("verdict", "结论"), ("fresh, %: live → candidate", f"新数据 {_LIVE_TO_CANDIDATE}"),
+        ("old, %: live → candidate", f"旧数据 {_LIVE_TO_CANDIDATE}"), ("held out", "留出"), ("events in", "事件"),
+        ("kept", "保留"), ("duplicates", "重复"), ("seconds", "秒"),
     )  # fmt: skip
     first = result.first
-    row = [
-        "first release 首个版本",
-        f"{first.events:,}",
-        f"{first.kept:,}",
-        f"{first.duplicates:,}",
-        f"{first.held_out:,}",
-    ]
-    row += [_percent(first.score, ""), "–", f"{sum(first.seconds.values()):.1f}", f"trained on {first.trained_on:,}"]
-    said = [
-        f"<li>{named(increment.name).both}: {escape('; '.join(increment.verdict))}</li>"
-        for increment in result.increments
-        if increment.verdict
-    ]
-    words = f'<ul class="note">\n{chr(10).join(said)}\n</ul>' if said else ""
-    return table(heads, [row, *(_update_row(increment) for increment in result.increments)]) + words
+    row = ["first release 首个版本", f"trained on {first.trained_on:,}", _percent(first.score, ""), "–"]
+    row += _counts(first)
+    said = "\n".join(_said(increment) for increment in result.increments if increment.verdict)
+    note = _note(
+        "Live: the release that answered when the increment arrived. Candidate: the one tuned from it on the "
+        "increment; unless it was promoted, it never answered, and what an undecided one learned waits for the next "
+        "update. Both were asked the same held-out reviews: fresh are those of this increment, old all before it. The "
+        "gate judges on its own choice of them, the latest and a sample of the rest, so its numbers below differ a "
+        "little.",
+        "线上：增量到达时正在服务的版本；候选：在其基础上用该增量微调的版本，未通过则从不上线；待定的增量留待下次更新一起"
+        "学习。两者回答同样的留出评论。",
+    )
+    return table(heads, [row, *map(_update_row, result.increments)]) + note + f'<ul class="said">\n{said}\n</ul>'
+
+
+def _said(increment: IncrementResult) -> str:
+    """One plain line, then the numbers of each finding."""
+    findings = [verdicts.headline(words) for words in increment.verdict]
+    line = "".join(f" {escape(plain)}." for plain, _ in findings)
+    numbers = "".join(f"<small>{escape(rest)}</small>" for _, rest in findings if rest)
+    return f"<li><b>{named(increment.name).both}</b> {_decision(increment)}{line}{numbers}</li>"
+
+
+def _decision(increment: IncrementResult) -> str:
+    return f'<span class="{increment.decision}">{increment.decision} {verdicts.CHINESE[increment.decision]}</span>'
 
 
 def _update_row(increment: IncrementResult) -> list[str]:
-    word = '<span class="yes">promoted 上线</span>' if increment.promoted else '<span class="no">refused 拒绝</span>'
-    return [
-        named(increment.name).both,
-        f"{increment.events:,}",
-        f"{increment.kept:,}",
-        f"{increment.duplicates:,}",
-        f"{increment.held_out:,}",
-        _change(increment.fresh),
-        _change(increment.old),
-        f"{sum(increment.seconds.values()):.1f}",
-        word,
-    ]
+    changes = [_change(increment.fresh), _change(increment.old)]
+    return [named(increment.name).both, _decision(increment), *changes, *_counts(increment)]
+
+
+def _counts(made: FirstRelease | IncrementResult) -> list[str]:
+    numbers = [f"{number:,}" for number in (made.held_out, made.events, made.kept, made.duplicates)]
+    return [*numbers, f"{sum(made.seconds.values()):.1f}"]
 
 
 def _seconds_chart(result: DemoResult) -> str:
@@ -252,6 +265,10 @@ def _method(result: DemoResult) -> str:
         + "\n".join(f"<dt>{escape(fact)}</dt><dd>{escape(value)}</dd>" for fact, value in facts.items())
         + "\n</dl>"
     )
+
+
+def _note(english: str, chinese: str) -> str:
+    return f'<p class="note">{escape(english)} <span lang="zh">{escape(chinese)}</span></p>'
 
 
 def _heads(*names: tuple[str, str]) -> list[str]:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from freshtune.demo.verdicts import Decision
 from freshtune.records import Estimate
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A score before and after an update, in [0, 1]."""
+    """A score in [0, 1] of the live release (before) and of the candidate tuned from it (after)."""
 
     before: float
     after: float
@@ -46,10 +47,12 @@ class IncrementResult:
         events: sent to ingest; ``kept`` of them were new, ``duplicates`` were counted once.
         held_out: how many of the kept ones were held out for life.
         seconds: phase → wall time, in the order of the phases.
-        fresh: score on this increment's own held-out examples.
-        old: score on the held-out examples of all that came before it.
+        fresh: scores on this increment's own held-out examples.
+        old: scores on the held-out examples of all that came before it.
         verdict: what the gate said, in words, one reason or more.
-        release: the release that was recorded, promoted or not.
+        decision: what became of the candidate; unless it was promoted, the live release stayed.
+        promoted: the same for programs that ask no more.
+        release: the candidate, as it was recorded.
     """
 
     name: str
@@ -62,6 +65,7 @@ class IncrementResult:
     fresh: Change
     old: Change
     verdict: tuple[str, ...]
+    decision: Decision
     promoted: bool
     release: str
 
@@ -73,8 +77,9 @@ class DomainResult:
     Attributes:
         frozen, final: their scores.
         difference: final − frozen with its paired 95 % interval.
-        scores: the live release's score on this domain after the first release and after each increment; None where
-            it was not measured. One more entry than there are increments.
+        scores: the live release's score on this domain after the first release and after each increment, on what had
+            arrived of it; just before it first arrived, on the reviews that came next; None earlier. One more entry
+            than there are increments.
         learned: the score right after the last increment of this domain, before anything else arrived.
     """
 
@@ -88,7 +93,7 @@ class DomainResult:
 
     @property
     def forgetting(self) -> float:
-        """Signed drop from just after it was learned to the end, in points; negative where it went on improving."""
+        """Points lost from just after it was learned to the end; negative where it got better."""
         return 100 * (self.learned - self.final)
 
 

@@ -64,22 +64,23 @@ def running_service(workspace: Path) -> Iterator[RunningService]:
     """Start the service of a workspace on a free port of this machine; stop it at the end."""
     command = [sys.executable, "-m", "freshtune", "serve", "-w", str(workspace), "--port", "0", "--no-auth"]
     log = workspace / "serve.log"
-    with log.open("wb") as written:
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ.copy())  # noqa: S603
+    with log.open("wb") as written:  # a pipe that nobody reads would fill, and the service would wait for it
+        process = subprocess.Popen(command, stderr=written, env=os.environ.copy())  # noqa: S603
         try:
-            assert process.stderr is not None  # noqa: S101
-            for line in process.stderr:
-                written.write(line)
-                told = _event(line)
-                if told.get("event") == "listening":
-                    break
-            else:
-                raise FreshtuneError("The service did not start.", f"Its log is {log}.", "Try freshtune serve by hand.")
-            yield RunningService(str(told["url"]))
+            yield RunningService(_address(process, log))
         finally:
             process.terminate()
-            _, rest = process.communicate()
-            written.write(rest)
+            process.wait()
+
+
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """The service's URL, once its log says where it listens."""
+    while process.poll() is None:
+        for told in map(_event, log.read_bytes().split(b"\n")):
+            if told.get("event") == "listening":
+                return str(told["url"])
+        Event().wait(_PAUSE)
+    raise FreshtuneError("The service did not start.", f"Its log is {log}.", "Try freshtune serve by hand.")
 
 
 def _event(line: bytes) -> dict[str, Any]:

@@ -15,6 +15,21 @@ DATA_WINDOW = "data_window.json"
 """Optional file of a release: its DataWindow, as ``record_json.dumps`` writes it."""
 
 _PIPELINES = {"classes": "text-classification", "ordinal": "text-classification", "score": "text-ranking"}
+_GLOSSARY = {
+    "champion": "the release that was live before this one",
+    "majority": "always the most frequent label",
+    "tfidf": "a linear model of counted words",
+    "accuracy": "share of right answers",
+    "macro_f1": "F1, averaged over the labels",
+    "balanced_accuracy": "share of right answers, averaged over the labels",
+    "quadratic_kappa": "agreement with the true step of the scale, far misses weighing more; 1 is perfect, 0 is chance",
+    "mae": "mean distance from the true value; lower is better",
+    "nll": "negative log-likelihood of the true answer; lower is better",
+    "ece": "how far stated probabilities are from how often they are right; lower is better",
+    "ndcg_at_10": "how well the ten first titles of a query are ordered; 1 is perfect",
+    "mrr": "1 / place of the first relevant title, averaged over queries",
+}
+"""What the tables' models and metrics are."""
 _BASES = {
     "bundled:multilingual-e5-small": ("intfloat/multilingual-e5-small", "MIT"),
     "bundled:minilm": ("sentence-transformers/all-MiniLM-L6-v2", "Apache-2.0"),
@@ -122,11 +137,16 @@ def _model_index(release: Release, kind: str) -> list[str]:
 def _purpose(release: Release, described: Mapping[str, Json]) -> str:
     base = base_model(str(described.get("backbone", "")))
     origin = f"`{base[0]}` (licence: {base[1]})" if base else "a model from a local folder"
-    parent = f"It was tuned on from release `{release.parent}`." if release.parent else "It is a first release."
+    place = f"the successor of `{release.parent}`" if release.parent else "the first of its task"
+    decision, chinese = _decision(release)
     return (
-        f"A model for the task **{release.task}** on a shop's Chinese and English texts, from {origin}. {parent} "
-        f"Published {release.created:%Y-%m-%d %H:%M} UTC.\n\n"
-        f"本模型用于电商中英文文本的 **{release.task}** 任务，由 freshtune 从事件流中增量更新，经门控检验后发布。\n\n"
+        f"A model for the task **{release.task}** on a shop's Chinese and English texts. Its answer is "
+        f"{_answers(described)}. It was trained from {origin}.\n\n"
+        f"Release of {release.created:%Y-%m-%d %H:%M} UTC, {place}. It was made with freshtune, which updates a shop's "
+        f"models from what arrives and judges each release on held-out texts before it may answer: the gate "
+        f"**{decision}**.\n\n"
+        f"本模型用于电商中英文文本的 **{release.task}** 任务，由 freshtune 随新到的事件增量更新。"
+        f"门控检验结果：{chinese}。\n\n"
         "**Intended use.** Search, recommendation and reporting in the shop whose events it learned from, or a similar "
         "one. Personal data was masked before training; mask it in what you ask, too.\n\n"
         "**Licence.** Choose one before you share this: the weights follow the licence of the base model and whatever "
@@ -134,35 +154,67 @@ def _purpose(release: Release, described: Mapping[str, Json]) -> str:
     )
 
 
+def _answers(described: Mapping[str, Json]) -> str:
+    """What an answer looks like, by the head."""
+    head = described["head"]
+    facts = head if isinstance(head, dict) else {}
+    labels = facts.get("labels")
+    if isinstance(labels, list):
+        return f"one of {', '.join(f'`{label}`' for label in labels)}, each with its probability"
+    scale = f"from {facts.get('lowest')} to {facts.get('highest')}"
+    if facts.get("kind") == "ordinal":
+        return f"a whole number {scale}, each with its probability"
+    return f"a score {scale}"
+
+
+def _decision(release: Release) -> tuple[str, str]:
+    """What the gate decided, in English and in Chinese."""
+    if release.verdict.promote:
+        return "passed it", "通过"
+    if release.verdict.undecided:
+        return "left it undecided, for too little evidence", "证据不足，待定"
+    return "refused it", "未通过"
+
+
 def _data(release: Release, window: DataWindow | None) -> str:
     lines = [
         "## Data",
         "",
+        "What this release learned from: events of one shop, such as reviews with their labels."
+        + (" What came before was learned by the releases before it." if release.range.since else ""),
+        "",
         "| what | value |",
         "|---|---|",
-        f"| event log positions | after {release.range.since:,} up to {release.range.upto:,} |",
+        f"| positions in the shop's event log | after {release.range.since:,} up to {release.range.upto:,} |",
     ]
     if window is not None:
         lines += [
-            f"| time of the events | {_time(window.first)} to {_time(window.last)} |",
-            f"| events | {window.events:,} |",
+            f"| time of the events | {_span(window)} |",
+            f"| events of this task | {window.events:,} |",
             f"| labelled examples learned from | {window.labelled:,} |",
-            f"| older examples mixed in | {window.remembered:,} |",
+            f"| older examples mixed in, against forgetting | {window.remembered:,} |",
             f"| unlabelled examples | {window.unlabelled:,} |",
-            f"| newly held out | {window.held_out:,} |",
+            f"| examples newly held out | {window.held_out:,} |",
         ]
     for held_out, card in _own(release).items():
-        lines.append(f"| examples judged on, {held_out} | {card.examples:,} |")
-    return "\n".join([*lines, "", "Held-out examples are never learned from, by this release or by any other."])
+        lines.append(f"| held-out examples judged on, *{held_out}* | {card.examples:,} |")
+    lines += [
+        "",
+        "Held-out examples are never learned from, by this release or by any other. *new* are the latest of them,",
+    ]
+    return "\n".join([*lines, "*old* is a sample of those before."])
 
 
 def _scores(release: Release) -> str:
     lines = ["## Scores", "", "| held out | model | metric | value | 95 % interval |", "|---|---|---|---|---|"]
+    named: dict[str, None] = {}
     for held_out in _own(release):
         for name, card in sorted(release.scorecards.items(), key=lambda item: (item[0] == held_out, item[0])):
             if name.rpartition("/")[2] == held_out:
                 lines += _rows(held_out, name.rpartition("/")[0] or "**this release**", card)
-    return "\n".join([*lines, "", "### Forgetting", "", _forgetting(release)])
+                named |= dict.fromkeys([name.rpartition("/")[0], *card.metrics])
+    told = [f"- {name}: {_GLOSSARY[name]}" for name in named if name in _GLOSSARY]
+    return "\n".join([*lines, "", *told, "", "### Forgetting", "", _forgetting(release)])
 
 
 def _rows(held_out: str, model: str, card: Scorecard) -> list[str]:
@@ -176,12 +228,14 @@ def _forgetting(release: Release) -> str:
     before, after = release.scorecards.get("champion/old"), release.scorecards.get("old")
     metric = primary_metric(release)
     if before is None or after is None or metric not in before.metrics or metric not in after.metrics:
-        return "There was no release before it to forget anything of, or it was not compared."
-    change = after.metrics[metric].value - before.metrics[metric].value
-    word = "lost" if change < 0 else "gained"
+        return "Nothing can be said: it was not compared with a release before it."
+    lost = before.metrics[metric].value - after.metrics[metric].value
+    change = (
+        f"**{abs(lost) * 100:.2f} points {'lost' if lost > 0 else 'gained: it got better'}**" if lost else "the same"
+    )
     return (
-        f"On what earlier releases had learned, {metric} went from {_number(before.metrics[metric].value)} to "
-        f"{_number(after.metrics[metric].value)}: {abs(change) * 100:.2f} points {word}."
+        f"On *old*, what earlier releases had learned, {metric} went from {_number(before.metrics[metric].value)} (the "
+        f"release before) to {_number(after.metrics[metric].value)} (this release): {change}."
     )
 
 
@@ -193,8 +247,7 @@ def primary_metric(release: Release) -> str:
 
 
 def _gate(release: Release) -> str:
-    decision = "promoted" if release.verdict.promote else "refused"
-    lines = ["## What the gate said", "", f"The gate **{decision}** it:", ""]
+    lines = ["## What the gate said", "", f"The gate **{_decision(release)[0]}**; its rules:", ""]
     for finding in release.verdict.findings:
         said = "failed" if not finding.passed else "passed" if finding.examined else "not looked at"
         lines.append(f"- {said} – {finding.rule}: {finding.words}")
@@ -204,9 +257,11 @@ def _gate(release: Release) -> str:
 
 
 def _usage(kind: str, two_texts: bool) -> str:
+    call = "answer(query, title)" if two_texts else "answer(text)"
+    given = "the score" if kind == "score" else "the probability of each answer"
     return (
-        "## Use\n\nRun this in the folder; it needs `pip install numpy onnxruntime tokenizers` and nothing else.\n\n"
-        f"```python\n{snippet(kind, two_texts)}```"
+        "## Use\n\nRun this in the folder; it needs `pip install numpy onnxruntime tokenizers` and nothing else. "
+        f"`{call}` gives {given}.\n\n```python\n{snippet(kind, two_texts)}```"
     )
 
 
@@ -214,10 +269,10 @@ def _limits(described: Mapping[str, Json]) -> str:
     return (
         "## Limits\n\n"
         f"- Texts are read up to {described['max_tokens']} tokens; what is longer is cut.\n"
-        "- It learned from one shop's customers: scores elsewhere, in other languages than Chinese and English, or for "
-        "other kinds of products may be lower, and are not known.\n"
+        "- It learned from one shop's customers. Elsewhere, in other languages than Chinese and English, or for other "
+        "kinds of products it may do worse; how much is not known.\n"
         "- Labels are as customers and staff gave them, mistakes and fashions included.\n"
-        "- It goes stale: the scores hold for the data window above.\n"
+        "- It goes stale: the scores hold for texts like those of the data above, not for later ones.\n"
         "- Not meant for decisions about persons."
     )
 
@@ -234,5 +289,7 @@ def _interval(estimate: Estimate) -> str:
     return f"{_number(estimate.low)} to {_number(estimate.high)}"
 
 
-def _time(time: datetime | None) -> str:
-    return f"{time:%Y-%m-%d %H:%M}" if time else "not known"
+def _span(window: DataWindow) -> str:
+    if window.first is None or window.last is None:
+        return "not known: the events carry none"
+    return f"{window.first:%Y-%m-%d %H:%M} to {window.last:%Y-%m-%d %H:%M}"
