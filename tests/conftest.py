@@ -8,6 +8,7 @@ from pathlib import Path
 # Two threads that wait for each other on a busy machine turn an 8 ms forward into seconds. Read when torch is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("FRESHTUNE_PRECISION", "fp32")  # the same laws on CPUs with bf16 and without
 
 import pytest
 from hypothesis import settings

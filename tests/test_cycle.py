@@ -172,6 +172,40 @@ def test_what_is_undecided_is_not_lost_and_is_learned_with_what_comes_next(train
         trained.update("sentiment")
 
 
+def test_what_waits_is_not_quarantined_with_the_poison_that_came_after_it(trained: OpenWorkspace) -> None:
+    first = trained.release_of("sentiment")
+    trained.ingest(reviews(500, 700), REVIEW)
+    strict = front_door.open(trained.store.root, ["judge.gate.max_old_loss=1e-9", "judge.gate.tie_margin=1"])
+    assert strict.update("sentiment").verdict.undecided
+    close(strict)
+    trained.ingest([row for n in range(700, 900) for row in reviews(n, n + 1, flipped=n % 2 == 1)], REVIEW)
+    refused = trained.update("sentiment")
+    assert not refused.verdict.undecided, reasons(refused)
+    assert refused.range == LogRange(700, 900), "only what came since is to blame"
+    with pytest.raises(NotFound, match="since the last try"):
+        trained.update("sentiment")
+    trained.ingest(reviews(900, 1_100), REVIEW)
+    said: list[str] = []
+    clean = trained.update("sentiment", Phases(on_remark=said.append))
+    assert clean.verdict.promote, reasons(clean)
+    assert (clean.parent, clean.range) == (first, LogRange(900, 1_100)), "what waits holds nothing up"
+    assert any("500–700 is pending too" in words for words in said)
+    assert trained.update("sentiment").range == LogRange(500, 700), "with a new champion it is tried again"
+
+
+def test_other_labels_than_the_live_releases_are_refused_with_the_way_on(trained: OpenWorkspace) -> None:
+    trained.ingest(reviews(500, 700), REVIEW)
+    settings = trained.store.root / "freshtune.toml"
+    text = settings.read_text()
+    assert "[tasks.sentiment]" in text
+    settings.write_text(text.replace("[tasks.sentiment]", '[tasks.sentiment]\nlabels = ["bad", "fair", "good"]'))
+    changed = front_door.open(trained.store.root)
+    with pytest.raises(ConfigurationError, match="has changed since its live release") as refused:
+        changed.update("sentiment")
+    close(changed)
+    assert "freshtune train sentiment" in refused.value.mend
+
+
 def test_a_person_may_promote_what_was_undecided(trained: OpenWorkspace) -> None:
     first = trained.release_of("sentiment")
     trained.ingest(reviews(500, 700), REVIEW)

@@ -226,8 +226,9 @@ class Verdict:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it was not promoted, in words; empty when it was."""
-        return tuple(finding.words for finding in self.findings if not finding.passed)
+        """Why it was not promoted, in words, harm that is shown first; empty when it was."""
+        failed = [finding for finding in self.findings if not finding.passed]
+        return tuple(finding.words for finding in sorted(failed, key=lambda finding: not finding.shown))
 
     @property
     def undecided(self) -> bool:

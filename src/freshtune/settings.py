@@ -26,7 +26,7 @@ from freshtune.intake.mapping import ColumnMapping
 from freshtune.judge.case import Gate
 from freshtune.judge.label_test import LabelTest
 from freshtune.judge.windows import WindowSizes
-from freshtune.learn.challenger import Learn
+from freshtune.learn.challenger import Learn, TrunkTuning
 from freshtune.learn.fit import Fit
 from freshtune.learn.losses import LOSSES, Loss
 from freshtune.learn.memory import MEMORIES, Memory
@@ -36,6 +36,7 @@ from freshtune.learn.optimisers.adamw import AdamW
 from freshtune.learn.schedules import SCHEDULES, Schedule
 from freshtune.learn.schedules.linear import Linear
 from freshtune.model.adapters import ADAPTERS, Adapter
+from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.top_layers import TopLayers
 from freshtune.nearest import did_you_mean
 from freshtune.serve.service import ServeSettings
@@ -69,7 +70,9 @@ class ModelSettings:
     Attributes:
         backbone: ``bundled:NAME``, a folder, or a hub id.
         max_tokens: longest input.
-        cut: layers of the trunk, counted from below; the rest is top. Negative counts from above.
+        taps: how deep the head reads, as shares of all layers: the pooled outputs of those layers side by side.
+        cut: layers of the trunk, counted from below; the rest is top. Negative counts from above. Left out, it lies
+            just below what an update trains.
         cache_gigabytes: disk for the trunk's outputs.
         threads: 0 takes every core.
         nice: by how much ``freshtune train`` and ``freshtune update`` lower their own priority, so that a service
@@ -78,7 +81,8 @@ class ModelSettings:
 
     backbone: str = "bundled:multilingual-e5-small"
     max_tokens: Annotated[int, Field(ge=8, le=8_192)] = 128
-    cut: int = -2
+    taps: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
+    cut: int | None = None
     cache_gigabytes: Annotated[float, Field(ge=0)] = 2.0
     threads: Annotated[int, Field(ge=0)] = 0
     nice: Annotated[int, Field(ge=0, le=19)] = 10
@@ -113,9 +117,18 @@ class FitSettings(Fit):
 
 
 @dataclass(frozen=True)
+class TrunkTuningSettings(TrunkTuning):
+    """``[learn.trunk]``, with the families' members spelled out."""
+
+    adapter: AnyAdapter = Full()
+    fit: FitSettings = FitSettings.like(TrunkTuning.fit)
+
+
+@dataclass(frozen=True)
 class LearnSettings(Learn):
     """``[learn]``, with the families' members spelled out."""
 
+    trunk: TrunkTuningSettings = TrunkTuningSettings()
     first: FitSettings = FitSettings.like(Learn.first)
     fit: FitSettings = FitSettings.like(Learn.fit)
     adapter: AnyAdapter = TopLayers(k=2)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import partial
 
 from freshtune.cycle.beginning import require_a_beginning
-from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, overruled, pending, trunk_cache
+from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, overruled, require_same_head, trunk_cache
 from freshtune.cycle.extras import require_extra
 from freshtune.cycle.familiarity import distance_from, evidence_of
 from freshtune.cycle.gathering import gather, look, quarantined
@@ -12,7 +12,7 @@ from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.rehearsal import Rehearsal
 from freshtune.cycle.trial import judged_first, judged_update, measured, scorecards
-from freshtune.cycle.waiting import reason_to_wait
+from freshtune.cycle.waiting import blamed, others_pending, range_to_learn, reason_to_wait
 from freshtune.phases import Phases
 from freshtune.records import Delta, LogRange, Release
 from freshtune.settings import Settings, recipe_digest
@@ -46,9 +46,12 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
         with phases("delta"):
             champion = live(shop, task)
             bundle = bundle_of(shop, champion, settings.model, cache)
-            for words in overruled(bundle, settings.model):
+            require_same_head(task, bundle)
+            for words in overruled(bundle, settings):
                 phases.on_remark(words)
-            within = range_of_run(shop, task, pending(shop, task))
+            within = range_of_run(shop, task, range_to_learn(shop, task, settings))
+            for later in others_pending(shop, task, within):
+                phases.on_remark(f"Log {later.since}–{later.upto} is pending too; it takes another update.")
             before = Rehearsal.read(bundle.folder / REHEARSAL)
             gathered = gather(shop, task, settings, within, before, partial(distance_from, bundle))
             if waits := reason_to_wait(shop, task, settings, gathered.delta):
@@ -68,7 +71,8 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             judged = judged_update(ours, theirs, learned.labels, facts, settings.judge.gate)
         with phases("publish"):
             files = files_of(bundle.folder, folder)
-            release = publish(shop, settings, champion, learned.gathered, judged, files)
+            gathered = blamed(shop, learned.gathered, judged.verdict)
+            release = publish(shop, settings, champion, gathered, judged, files)
             finish_run(shop, task)
     return release
 
@@ -129,7 +133,7 @@ def pending_delta(shop: Workspace, task: Task, settings: Settings, lifted: Colle
     consumed = shop.registry.consumed(task.name)
     back = [part.range for part in consumed if part.outcome != "promoted" and part.release in lifted]
     if not back:
-        return look(shop, task, settings, pending(shop, task))
+        return look(shop, task, settings, range_to_learn(shop, task, settings))
     learned = (piece for part in consumed if part.outcome == "promoted" for piece in without(part.range, back))
     waiting = without(LogRange(0, shop.events.head()), [*learned, *quarantined(shop, task, lifted)])
     if not waiting:

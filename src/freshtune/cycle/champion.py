@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from freshtune.errors import NotFound
+from freshtune.errors import ConfigurationError, NotFound
 from freshtune.learn.fit import threads
+from freshtune.model.families import tapped_layers
 from freshtune.model.trunk_cache import TrunkCache
 from freshtune.records import LogRange, Release
-from freshtune.settings import ModelSettings
+from freshtune.settings import ModelSettings, Settings
 from freshtune.ship.bundle import Bundle, open_bundle
 from freshtune.ship.checkout import checkout
 from freshtune.tasks import Task
@@ -33,18 +34,36 @@ def bundle_of(shop: Workspace, release: Release, settings: ModelSettings, cache:
     return open_bundle(checkout(shop.registry, release.id, shop.checkouts), cache, cores(settings))
 
 
-def cut_of(settings: ModelSettings, layers: int) -> int:
-    """Layers of the trunk of a model that has so many in all."""
-    return settings.cut if settings.cut >= 0 else max(0, layers + settings.cut)
+def cut_of(settings: Settings, layers: int) -> int:
+    """Layers of the trunk of a model that has so many in all.
+
+    Raises:
+        ConfigurationError: the head would read a layer that lies inside the trunk.
+    """
+    wanted = settings.model.cut
+    if wanted is None:
+        wanted = settings.learn.adapter.lowest_trained(layers)
+    cut = min(layers, wanted if wanted >= 0 else max(0, layers + wanted))
+    read = tapped_layers(settings.model.taps, layers) or (layers,)
+    if read[0] < cut < layers:
+        raise ConfigurationError(
+            f"The head cannot read layer {read[0]} of {layers}.",
+            f"The trunk ends at layer {cut}, and what is below is seen by the trunk alone.",
+            "Leave out taps below the cut, or let the head alone learn: learn.adapter.name = head_only.",
+        )
+    return cut
 
 
-def overruled(bundle: Bundle, settings: ModelSettings) -> Iterator[str]:
+def overruled(bundle: Bundle, settings: Settings) -> Iterator[str]:
     """In a sentence each: settings that say something else than the champion, whose trunk an update keeps."""
+    model, layers = settings.model, bundle.facts.layers
     fixed = {
-        "backbone": (settings.backbone, bundle.facts.backbone),
-        "max_tokens": (settings.max_tokens, bundle.tokens.max_tokens),
-        "cut": (cut_of(settings, bundle.facts.layers), bundle.facts.cut),
+        "backbone": (model.backbone, bundle.facts.backbone),
+        "max_tokens": (model.max_tokens, bundle.tokens.max_tokens),
+        "taps": (tapped_layers(model.taps, layers) or (layers,), bundle.facts.taps),
     }
+    if model.cut is not None:
+        fixed["cut"] = cut_of(settings, layers), bundle.facts.cut
     for name, (wanted, kept) in fixed.items():
         if wanted != kept:
             yield (
@@ -67,12 +86,26 @@ def cores(settings: ModelSettings) -> int:
     return settings.threads or threads()
 
 
-def pending(shop: Workspace, task: Task) -> LogRange:
-    """The earliest log range that no release has consumed; NotFound where there is none."""
+def pending_ranges(shop: Workspace, task: Task) -> tuple[LogRange, ...]:
+    """The log ranges that no release has consumed, from the earliest; NotFound where there is none."""
     ranges = shop.registry.pending(task.name, shop.events.head())
     if not ranges:
         raise nothing_new(task, "Every event of the log is consumed.")
-    return ranges[0]
+    return ranges
+
+
+def require_same_head(task: Task, bundle: Bundle) -> None:
+    """Refuse to go on from a model that answers with other labels, or on another scale, than the task has now.
+
+    Raises:
+        ConfigurationError: says what it had and what it has.
+    """
+    if task.head() != bundle.head:
+        raise ConfigurationError(
+            f"What {task.name} answers has changed since its live release.",
+            f"The release answers as {bundle.head}, the settings say {task.head()}.",
+            f"Take the old labels back, or begin anew from all history: freshtune train {task.name}",
+        )
 
 
 def nothing_new(task: Task, why: str) -> NotFound:

@@ -10,7 +10,7 @@ from freshtune.cycle.champion import cores, cut_of
 from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.lessons import hidden, inputs_of, lesson
 from freshtune.errors import IntegrityError, UsageError
-from freshtune.learn.challenger import begin
+from freshtune.learn.challenger import begin, standardise, tune_trunk
 from freshtune.learn.fit import Step, seeded
 from freshtune.learn.state import Run
 from freshtune.model.bundled import default_cache
@@ -38,22 +38,31 @@ def first_model(
 ) -> Bundle:
     """Train a model from the pretrained weights and write its files into ``folder``; returns them opened.
 
-    Where only layers above the cut learn, the trunk is the pretrained one: exported once for this machine, and its
-    outputs cached. Where lower ones learn, the whole model is trained and the trunk is exported from it.
+    The trunk is the pretrained one, exported once for this machine, unless ``learn.trunk`` tunes it, or the adapter
+    learns below the cut: then it is exported from what was trained.
     """
     from freshtune.model.backbone import open_backbone
 
     head = task.head()
     seeded(settings.learn.first.seed)
-    model, tokens = open_backbone(settings.model.backbone, None, head.outputs, settings.model.max_tokens)
-    cut = cut_of(settings.model, model.layers)
+    of = settings.model
+    model, tokens = open_backbone(of.backbone, None, head.outputs, of.max_tokens, of.taps)
+    cut = cut_of(settings, model.layers)
     examples, share = gathered.delta.labelled, settings.learn.development
-    facts = ModelFacts(settings.model.backbone, cut, model.architecture.as_json())
+    facts = ModelFacts(of.backbone, cut, model.architecture.as_json())
+    if settings.learn.trunk.share:
+        texts = lesson(examples, (), tokens.encode(inputs_of(examples)), share)
+        tune_trunk(model, head, texts, settings.learn, run, on_step)
     if settings.learn.adapter.lowest_trained(model.layers) >= cut:
-        (folder / TRUNK).write_bytes(_pretrained_trunk(model, cut, settings).read_bytes())
-        trunk = CachedTrunk(OnnxTrunk(folder / TRUNK, cores(settings.model)), cache)
-        material = lesson(examples, (), hidden(examples, tokens, trunk), share)
-        challenger = begin(model, cut, head, material, settings.learn, run, on_step)
+        if settings.learn.trunk.share:
+            write_trunk(model, cut, settings.ship.compression, folder / TRUNK)
+        else:
+            (folder / TRUNK).write_bytes(_pretrained_trunk(model, cut, settings).read_bytes())
+        trunk = CachedTrunk(OnnxTrunk(folder / TRUNK, cores(of)), cache)
+        inputs = hidden(examples, tokens, trunk)
+        if cut == model.layers:
+            standardise(model, inputs)
+        challenger = begin(model, cut, head, lesson(examples, (), inputs, share), settings.learn, run, on_step)
     else:
         material = lesson(examples, (), tokens.encode(inputs_of(examples)), share)
         challenger = begin(model, cut, head, material, settings.learn, run, on_step)

@@ -1,14 +1,19 @@
 """An update waits until its delta says enough: labels that can be tested, and news since the last attempt."""
 
-from freshtune.cycle.champion import nothing_new
-from freshtune.cycle.gathering import look
+from dataclasses import replace
+
+from freshtune.cycle.champion import nothing_new, pending_ranges
+from freshtune.cycle.gathering import Gathered, look
 from freshtune.errors import NotFound
 from freshtune.judge.label_test import usable_labels
-from freshtune.records import Delta, LogRange
+from freshtune.records import Delta, LogRange, Verdict
 from freshtune.settings import Settings
 from freshtune.ship.release_rows import ReleaseSummary
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
+
+_LATEST = 100
+"""Releases that are looked through for an undecided attempt."""
 
 
 def reason_to_wait(shop: Workspace, task: Task, settings: Settings, delta: Delta) -> NotFound | None:
@@ -16,7 +21,7 @@ def reason_to_wait(shop: Workspace, task: Task, settings: Settings, delta: Delta
     attempt at it was left undecided; None where it can be."""
     if not delta.labelled:
         return nothing_new(task, f"{delta.counts.events} events came, none of them with a label.")
-    needed, before = settings.judge.labels.least_labels, _undecided(shop, task, delta.range.since)
+    needed, before = settings.judge.labels.least_labels, _undecided(shop, task.name, delta.range.since)
     if before is None:
         found, since = evidence(delta, task), "that can be tested"
         why = (
@@ -35,6 +40,35 @@ def reason_to_wait(shop: Workspace, task: Task, settings: Settings, delta: Delta
     )
 
 
+def range_to_learn(shop: Workspace, task: Task, settings: Settings) -> LogRange:
+    """The earliest pending range that does not wait for more labels, else the last one.
+
+    Where one waits and later ones were refused, what comes after them is not held up by it.
+
+    Raises:
+        NotFound: every event is consumed.
+    """
+    *earlier, last = pending_ranges(shop, task)
+    for part in earlier:
+        if reason_to_wait(shop, task, settings, look(shop, task, settings, part)) is None:
+            return part
+    return last
+
+
+def others_pending(shop: Workspace, task: Task, within: LogRange) -> tuple[LogRange, ...]:
+    """The pending ranges beside the one that is learned; what arrived while an interrupted run rests is one."""
+    return tuple(part for part in pending_ranges(shop, task) if part.since != within.since)
+
+
+def blamed(shop: Workspace, gathered: Gathered, verdict: Verdict) -> Gathered:
+    """The same; of what is refused only the range that came since an undecided attempt, which had shown no harm."""
+    delta = gathered.delta
+    before = None if verdict.promote or verdict.undecided else _undecided(shop, delta.task, delta.range.since)
+    if before is None or before.range.upto >= delta.range.upto:
+        return gathered
+    return replace(gathered, delta=replace(delta, range=LogRange(before.range.upto, delta.range.upto)))
+
+
 def evidence(delta: Delta, task: Task) -> int:
     """How many labels of a delta, on both sides of the split, can be tested."""
     return usable_labels((*delta.labelled, *delta.held_out), task.head())
@@ -44,9 +78,8 @@ def _since(shop: Workspace, task: Task, settings: Settings, within: LogRange) ->
     return evidence(look(shop, task, settings, within), task) if within.upto > within.since else 0
 
 
-def _undecided(shop: Workspace, task: Task, since: int) -> ReleaseSummary | None:
-    """The last attempt at what is pending, if it was left undecided."""
-    latest = shop.registry.list(task.name, limit=1)
-    if latest and latest[0].outcome == "undecided" and latest[0].range.since == since:
-        return latest[0]
-    return None
+def _undecided(shop: Workspace, task: str, since: int) -> ReleaseSummary | None:
+    """The latest attempt at what is pending from there on that was left undecided."""
+    live = shop.registry.live_id(task)
+    attempts = (each for each in shop.registry.list(task, _LATEST) if each.range.since == since and each.parent == live)
+    return next((each for each in attempts if each.outcome == "undecided"), None)

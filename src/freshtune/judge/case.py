@@ -27,7 +27,7 @@ class Gate:
         enough_old: old examples (queries, where the task ranks) from which on the allowances on old hold as they are;
             fewer see less, and what is allowed is what they can see. 1 is the strict rule for every number.
         confidence: of every bound, one-sided.
-        tie_margin: answers whose margin is within this are near ties in the bound on old; 0 counts them in full.
+        tie_margin: answers whose margin is within this are near ties, on new and on old; 0 counts them in full.
         enough_new: the same for calibration on new. Below it the finding of the gain says that its power is low, and a
             first release is judged on both sides together.
         slice_examples: slices with fewer are not looked at.

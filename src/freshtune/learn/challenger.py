@@ -18,6 +18,7 @@ from freshtune.learn.memory import Memory
 from freshtune.learn.memory.balanced import Balanced
 from freshtune.learn.state import Run
 from freshtune.model.adapters import Adapter, Prunes
+from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.settling import settled
 from freshtune.model.adapters.top_layers import TopLayers
 from freshtune.model.adapters.unmerged import cannot_merge
@@ -33,10 +34,34 @@ Inputs = Sequence[NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
+class TrunkTuning:
+    """How the trunk is made from the pretrained one, before a first release's top is fitted.
+
+    All layers learn the task, and the average of their weights with the pretrained ones is what stays: it knows the
+    task and has not lost what it knew beyond the history. Source: Wortsman et al., *Robust fine-tuning of zero-shot
+    models*, 2022.
+
+    Attributes:
+        share: of the tuned weights in the average; 0 trains nothing and keeps the pretrained trunk.
+        adapter: which weights learn; one that merges.
+        fit: how the loop runs.
+    """
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    adapter: Adapter = Full()
+    fit: Fit = Fit(epochs=2, learning_rate=5e-5)
+
+    def __post_init__(self) -> None:
+        if not self.adapter.merges:
+            raise cannot_merge(self.adapter)
+
+
+@dataclass(frozen=True)
 class Learn:
     """How a challenger is made from a champion.
 
     Attributes:
+        trunk: how the trunk is made where there is no champion.
         first: how the loop runs where there is no champion, over all history.
         fit: how it runs in an update.
         adapter: which weights learn; one whose parts merge, since what is released is plain weights.
@@ -47,6 +72,7 @@ class Learn:
         development: share of the training side that is only looked at, in [0, 1).
     """
 
+    trunk: TrunkTuning = TrunkTuning()
     first: Fit = Fit(epochs=3, evaluate_every=50)
     fit: Fit = Fit(epochs=1)
     adapter: Adapter = TopLayers(k=2)
@@ -135,18 +161,50 @@ def begin(
     run: Run | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Challenger:
-    """Train a first model: no teacher, no average.
-
-    All terms apply but distillation; where none of them learns labels, the supervised one does.
-    """
+    """Train a first model: no teacher, no average. All loss terms apply but distillation."""
     settings.adapter.attach(model)
-    terms = [term for term in settings.losses if not isinstance(term, Distillation)]
-    if not any(isinstance(term, LABELLED) for term in terms):
-        terms = [Supervised(), *terms]
+    terms = _terms_of_a_beginning(settings.losses)
     told = _pruning(settings.adapter, model, on_step)
     report = fit(model, cut, *_sides(lesson, head, None, terms), terms, settings.first, run, told)
     learned = settled(settings.adapter, model)
     return Challenger(model.top_state(cut), 1.0, report, learned)
+
+
+def tune_trunk(
+    model: "TextModel",
+    head: Head,
+    lesson: Lesson,
+    settings: Learn,
+    run: Run | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> None:
+    """Teach a pretrained model the task, and take the average of both; the head that helped is drawn anew.
+
+    Args:
+        lesson: its inputs are token ids.
+    """
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    adapter, terms = settings.trunk.adapter, _terms_of_a_beginning(settings.losses)
+    adapter.attach(model)
+    told = _pruning(adapter, model, on_step)
+    fit(model, 0, *_sides(lesson, head, None, terms), terms, settings.trunk.fit, run, told)
+    settled(adapter, model)
+    tuned = {name: weight.clone() for name, weight in model.state_dict().items()}
+    kept = {name: before[name] for name in before if name.startswith("head.")}
+    model.load_state_dict(averaged(tuned, before, settings.trunk.share) | kept)
+
+
+def standardise(model: "TextModel", inputs: Inputs) -> None:
+    """Let the head know mean and spread of what it reads, from many texts' ``[taps, width]`` each."""
+    import torch
+
+    model.head.standardise(torch.from_numpy(np.stack(inputs).reshape(len(inputs), -1).astype(np.float32)))
+
+
+def _terms_of_a_beginning(losses: Sequence[Loss]) -> list[Loss]:
+    """All terms apply but distillation; where none of them learns labels, the supervised one does."""
+    terms = [term for term in losses if not isinstance(term, Distillation)]
+    return terms if any(isinstance(term, LABELLED) for term in terms) else [Supervised(), *terms]
 
 
 def _pruning(adapter: Adapter, model: "TextModel", on_step: Callable[[Step], None]) -> Callable[[Step], None]:

@@ -187,9 +187,14 @@ def averaged(ours: Mapping[str, "Tensor"], theirs: Mapping[str, "Tensor"], share
 
 
 def precision() -> AbstractContextManager[object]:
-    """bf16 autocast where the CPU multiplies it in hardware; elsewhere nothing: emulated, it is 100 times slower."""
+    """bf16 autocast where the CPU multiplies it in hardware; elsewhere nothing: emulated, it is 100 times slower.
+
+    ``FRESHTUNE_PRECISION=fp32`` in the environment keeps fp32, for the same numbers on every CPU.
+    """
     import torch
 
+    if os.environ.get("FRESHTUNE_PRECISION") == "fp32":
+        return nullcontext()
     if torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported():
         return torch.autocast("cpu", torch.bfloat16)
     return nullcontext()

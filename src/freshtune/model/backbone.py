@@ -4,7 +4,8 @@ The only file that knows ``transformers``, which is imported only for a folder w
 ``tokenizer.json``. Importing this module imports torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -13,7 +14,7 @@ from torch import Tensor
 from freshtune.errors import ConfigurationError, IntegrityError, NotFound
 from freshtune.model.blocks import Layer, TextModel
 from freshtune.model.bundled import BUNDLED, bundled_folder, default_cache
-from freshtune.model.families import Architecture, architecture_of, renamed
+from freshtune.model.families import Architecture, architecture_of, renamed, tapped_layers
 from freshtune.model.hub import hub_folder
 from freshtune.model.tokens import Tokens
 from freshtune.records import Json
@@ -21,7 +22,9 @@ from freshtune.records import Json
 __all__ = ["Layer", "TextModel", "backbone_folder", "open_backbone", "open_top"]
 
 
-def open_backbone(name: str, cache_folder: Path | None, outputs: int, max_tokens: int) -> tuple[TextModel, Tokens]:
+def open_backbone(
+    name: str, cache_folder: Path | None, outputs: int, max_tokens: int, taps: Sequence[float] = ()
+) -> tuple[TextModel, Tokens]:
     """Open a pretrained model with a fresh linear head, fp32, in evaluation mode.
 
     The head's values come from torch's global generator.
@@ -31,6 +34,7 @@ def open_backbone(name: str, cache_folder: Path | None, outputs: int, max_tokens
         cache_folder: where a bundled model is converted to; None means :func:`freshtune.model.bundled.default_cache`.
         outputs: number of logits.
         max_tokens: longest input; at most the model's positions.
+        taps: how deep the head reads, as shares of all layers; empty reads the last one alone.
 
     Raises:
         NotFound: nothing of that name here, and no network to fetch it; says what to install or where to put it.
@@ -40,6 +44,7 @@ def open_backbone(name: str, cache_folder: Path | None, outputs: int, max_tokens
     folder = backbone_folder(name, cache_folder or default_cache())
     config = _config(folder)
     architecture = architecture_of(config)
+    architecture = replace(architecture, taps=tapped_layers(taps, architecture.layers))
     if max_tokens > architecture.positions:
         raise ConfigurationError(
             f"max_tokens = {max_tokens} is more than {name} reads.", "", f"Set it to {architecture.positions} at most."

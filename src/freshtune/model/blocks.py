@@ -95,8 +95,40 @@ def _activated(values: Tensor, activation: str) -> Tensor:
     return functional.gelu(values, approximate="tanh" if activation == "gelu_tanh" else "none")
 
 
+class Readout(nn.Linear):
+    """The head: linear in what it reads, each number less its mean and over its spread.
+
+    Vectors of a transformer have a few dimensions that are a hundred times larger than the rest. Standardised, all of
+    them learn at one rate. Mean and spread are set once, from history, and are no parameters.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, width: int, outputs: int) -> None:
+        super().__init__(width, outputs)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("spread", torch.ones(width))
+        nn.init.normal_(self.weight, std=0.02)
+        nn.init.zeros_(self.bias)
+
+    def standardise(self, vectors: Tensor) -> None:
+        """Take mean and spread from what it reads of many texts, ``[n, width]``; a number that never changes stays."""
+        spread = vectors.std(dim=0, correction=0)
+        self.mean.copy_(vectors.mean(dim=0))
+        self.spread.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Logits ``[b, outputs]`` of ``[b, width]``, in fp32 whatever precision the layers below run in."""
+        with torch.autocast("cpu", enabled=False):
+            return super().forward((vectors.float() - self.mean) / self.spread)
+
+
 class TextModel(nn.Module):
     """A text model with a linear head, in two halves: ``upper(lower(x))`` is the whole at every cut.
+
+    Cut above its last layer, what lies between the halves is what the head reads, one row a tap: nothing above looks at
+    tokens. Cut lower it is a row a token, and every tap must lie at the cut or above it.
 
     Inputs are padded on the right, if at all. A part whose weights are all frozen drops nothing in training, so that
     what comes out of it may be computed once and kept.
@@ -120,9 +152,7 @@ class TextModel(nn.Module):
         self.blocks = nn.ModuleDict({str(index): Layer(architecture, dropout) for index in present})
         if architecture.causal:
             self.final_norm = nn.LayerNorm(architecture.width, architecture.norm_epsilon)
-        self.head = nn.Linear(architecture.width, outputs)
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        self.head = Readout(len(architecture.read) * architecture.width, outputs)
 
     @property
     def layers(self) -> int:
@@ -143,22 +173,24 @@ class TextModel(nn.Module):
             cut: from 0, the embeddings alone, to ``layers``.
 
         Returns:
-            Hidden state ``[b, t, width]``.
+            Hidden state ``[b, t, width]``; at ``layers`` what the head reads, ``[b, taps, width]``.
         """
         hidden = self.tokens(input_ids) + self.positions.weight[: input_ids.shape[1]]
         if not self.architecture.causal:
             hidden = self.embedding_norm(hidden)
         if self.tokens.training and self.dropout:
             hidden = functional.dropout(hidden, self.dropout)
-        return self._through(hidden, attention_mask, range(cut))
+        if cut == self.layers:
+            return self._tapped(hidden, attention_mask, 0)
+        visible = self._visible(attention_mask)
+        for index in range(cut):
+            hidden = self.blocks[str(index)](hidden, visible)
+        return cast(Tensor, hidden)
 
     def upper(self, hidden: Tensor, attention_mask: Tensor | None, cut: int) -> Tensor:
         """The layers from ``cut`` on, pooling and head: logits ``[b, outputs]`` of a hidden state of :meth:`lower`."""
-        hidden = self._through(hidden, attention_mask, range(cut, self.layers))
-        if self.architecture.causal:
-            hidden = self.final_norm(hidden)
-        vectors = pooled(hidden, attention_mask, self.architecture.pooling)
-        return cast(Tensor, self.head(functional.dropout(vectors, self.dropout, self.head.training)))
+        vectors = hidden if cut == self.layers else self._tapped(hidden, attention_mask, cut)
+        return cast(Tensor, self.head(functional.dropout(vectors.flatten(1), self.dropout, self.head.training)))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Logits ``[b, outputs]`` of the whole model."""
@@ -182,16 +214,24 @@ class TextModel(nn.Module):
 
     def load_top(self, state: Mapping[str, Tensor]) -> None:
         """Copy the weights of :meth:`top_state` in; KeyError on a name that is not there."""
-        own = dict(self.named_parameters())
+        own = dict(self.named_parameters()) | dict(self.named_buffers())
         with torch.no_grad():
             for name, value in state.items():
                 own[name].copy_(value)
 
-    def _through(self, hidden: Tensor, attention_mask: Tensor | None, indices: range) -> Tensor:
-        visible = None if attention_mask is None else _visible(attention_mask, self.architecture.causal)
-        for index in indices:
-            hidden = self.blocks[str(index)](hidden, visible)
-        return hidden
+    def _tapped(self, hidden: Tensor, attention_mask: Tensor | None, cut: int) -> Tensor:
+        """From the state at a cut to what the head reads, ``[b, taps, width]``."""
+        architecture, visible, read = self.architecture, self._visible(attention_mask), []
+        for done in range(cut, self.layers + 1):
+            if done > cut:
+                hidden = self.blocks[str(done - 1)](hidden, visible)
+            if done in architecture.read:
+                last = architecture.causal and done == self.layers
+                read.append(pooled(self.final_norm(hidden) if last else hidden, attention_mask, architecture.pooling))
+        return torch.stack(read, dim=1)
+
+    def _visible(self, attention_mask: Tensor | None) -> Tensor | None:
+        return None if attention_mask is None else _visible(attention_mask, self.architecture.causal)
 
     @staticmethod
     def _above(name: str, cut: int) -> bool:

@@ -6,7 +6,7 @@ them: the segment (and ERNIE's task) row 0 is added to the positions, since ever
 the positions that RoBERTa keeps for padding are cut off.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -40,6 +40,7 @@ class Architecture:
         norm_epsilon: added to the variance by the layer norms.
         causal: a token sees only what stands before it, and the norm comes before each part, not after it (GPT-2).
         pooling: ``mean`` over the tokens, or the ``last`` token.
+        taps: layers, counted from 1, whose pooled outputs the head reads side by side; empty reads the last one alone.
     """
 
     family: str
@@ -53,6 +54,12 @@ class Architecture:
     activation: Activation = "gelu"
     causal: bool = False
     pooling: Pooling = "mean"
+    taps: tuple[int, ...] = ()
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """The layers that the head reads, from below."""
+        return self.taps or (self.layers,)
 
     def as_json(self) -> dict[str, Json]:
         """The fields as they are stored."""
@@ -62,9 +69,19 @@ class Architecture:
     def of_json(stored: Mapping[str, Json]) -> "Architecture":
         """Read what :meth:`as_json` gave; ConfigurationError where it is something else."""
         try:
-            return Architecture(**stored)  # type: ignore[arg-type]
+            fields = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+            return Architecture(**fields)  # type: ignore[arg-type]
         except TypeError as error:
             raise ConfigurationError("The stored architecture of a model cannot be read.", str(error)) from None
+
+
+def tapped_layers(shares: Sequence[float], layers: int) -> tuple[int, ...]:
+    """Layers that lie at these shares of a model's depth, from below, each once.
+
+    >>> tapped_layers((0.5, 0.67, 0.83, 1.0), 12), tapped_layers((0.5, 0.67, 0.83, 1.0), 2)
+    ((6, 8, 10, 12), (1, 2))
+    """
+    return tuple(sorted({max(1, round(share * layers)) for share in shares}))
 
 
 def architecture_of(config: Mapping[str, Json]) -> Architecture:

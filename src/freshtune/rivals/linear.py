@@ -74,7 +74,6 @@ class Linear:
         import torch
 
         from freshtune.learn.batches import length_batches, padded
-        from freshtune.model.blocks import pooled
 
         model = self._whole.model.eval()
         ids = self._whole.tokens.encode(inputs)
@@ -82,6 +81,5 @@ class Linear:
         with torch.inference_mode():
             for rows in length_batches([len(row) for row in ids], _TOKENS):
                 block, mask = padded([ids[row] for row in rows])
-                hidden = model.lower(block, mask, model.layers)
-                vectors[rows] = pooled(hidden, mask, model.architecture.pooling).numpy()
+                vectors[rows] = model.lower(block, mask, model.layers)[:, -1].numpy()
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from freshtune.errors import IntegrityError
+from freshtune.model.families import Architecture
 from freshtune.model.heads import Head
 from freshtune.model.onnx_model import OnnxModel, OnnxTrunk, Trunk, described_model, head_of
 from freshtune.model.tokens import Tokens
@@ -45,6 +46,11 @@ class ModelFacts:
     def layers(self) -> int:
         """Of the whole model."""
         return int(str(self.architecture["layers"]))
+
+    @property
+    def taps(self) -> tuple[int, ...]:
+        """The layers that the head reads."""
+        return Architecture.of_json(self.architecture).read
 
     @staticmethod
     def read(described: Mapping[str, Json]) -> "ModelFacts":

@@ -26,7 +26,7 @@ _TRANSPOSED = ".T"
 
 
 def export_trunk(model: "TextModel", cut: int, path: Path) -> None:
-    """Write the part below ``cut``: int32 ``input_ids [b, t]`` → float32 ``hidden [b, t, width]``."""
+    """Write the part below ``cut``: int32 ``input_ids [b, t]`` → float32 ``hidden [b, t or taps, width]``."""
     import torch
 
     class Trunk(torch.nn.Module):
@@ -41,7 +41,7 @@ def export_trunk(model: "TextModel", cut: int, path: Path) -> None:
 
 
 def export_top(model: "TextModel", cut: int, path: Path) -> None:
-    """Write the part above ``cut``: float32 ``hidden [b, t, width]`` → float32 ``logits [b, outputs]``."""
+    """Write the part above ``cut``: float32 ``hidden [b, t or taps, width]`` → float32 ``logits [b, outputs]``."""
     import torch
 
     class Top(torch.nn.Module):
@@ -52,7 +52,8 @@ def export_top(model: "TextModel", cut: int, path: Path) -> None:
         def forward(self, hidden: "Tensor") -> "Tensor":
             return self.model.upper(hidden, None, cut)
 
-    _export(Top(), torch.zeros(2, 3, model.width), ("hidden", "logits"), path)
+    rows = len(model.architecture.read) if cut == model.layers else 3
+    _export(Top(), torch.zeros(2, rows, model.width), ("hidden", "logits"), path)
 
 
 def _export(part: "nn.Module", example: "Tensor", names: tuple[str, str], path: Path) -> None:

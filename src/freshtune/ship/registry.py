@@ -142,15 +142,14 @@ class Registry(RegistryReader):
             NotFound: no quarantined range lies inside.
         """
         with self.writing() as db:
-            found = tuple(
-                part
-                for part in queries.consumed(db, task)
-                if part.outcome != "promoted" and within.since <= part.range.since and part.range.upto <= within.upto
-            )
+            bad = [part for part in queries.consumed(db, task) if part.outcome != "promoted"]
+            found = tuple(part for part in bad if within.since <= part.range.since and part.range.upto <= within.upto)
             if not found:
+                ranges = ", ".join(f"{part.range.since}:{part.range.upto}" for part in bad)
                 raise NotFound(
                     f"no quarantined range of {task} lies in {within.since}..{within.upto}",
-                    mend="`freshtune releases list` shows the ranges.",
+                    f"In quarantine: {ranges}." if ranges else "Nothing is in quarantine.",
+                    "A range comes back as a whole.",
                 )
             for part in () if dry_run else found:
                 queries.mark_included(db, part.release)

@@ -63,7 +63,8 @@ def ran(
     model, cut = opened(folder, head, place)
     examples, nothing = (lesson_of(model.eval(), head, cut, rows, 1) for rows in (24, 1))
     none = replace(nothing, inputs=[], targets=nothing.targets[:0], weights=nothing.weights[:0])
-    fit(model, cut, examples, none, terms, SETTINGS, run, on_step)
+    settings = replace(SETTINGS, batch_tokens=8) if cut == model.layers else SETTINGS  # a row a text, not a token
+    fit(model, cut, examples, none, terms, settings, run, on_step)
     return {key: weight.clone() for key, weight in model.state_dict().items()}, steps
 
 

@@ -95,8 +95,10 @@ def _prepared(
     mask = (torch.arange(max(LENGTHS))[None] < torch.tensor(LENGTHS)[:, None]).long()
     with torch.no_grad():
         inputs = ids if place == "ids" else model.lower(ids, mask, cut)
+        if cut == model.layers:  # what the head reads: one row a tap, nothing padded
+            mask = torch.ones(inputs.shape[:2], dtype=torch.int64)
         inputs = inputs * (mask if place == "ids" else mask[:, :, None])
-        if padding:
+        if padding and cut < model.layers:
             inputs = torch.cat([inputs, torch.zeros_like(inputs[:, :1]).expand(-1, padding, *inputs.shape[2:])], 1)
             mask = torch.nn.functional.pad(mask, (0, padding))
         begun = {name: weight.detach().clone() for name, weight in weights_of(model).items()}

@@ -30,6 +30,7 @@ class Supervised:
     =============  ====================================================
 
     Attributes:
+        new: factor on the delta's examples, beside 1 on those out of memory.
         label_smoothing: share of each target that is spread over all answers.
         focal_gamma: each part of the cross-entropy counts (1 − p) ** gamma, so what is known already counts less.
             Source: Lin et al., *Focal loss for dense object detection*, 2017; there 2.
@@ -40,6 +41,7 @@ class Supervised:
     """
 
     weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    new: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     focal_gamma: Annotated[float, Field(ge=0, le=10)] = 0.0
     class_balance: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -47,7 +49,9 @@ class Supervised:
 
     def __call__(self, batch: "Batch", logits: "torch.Tensor", model: "Trained | None" = None) -> "torch.Tensor":  # noqa: ARG002
         """Mean over the batch, each example with its weight."""
-        each = self._each(batch, logits) * batch.weights
+        import torch
+
+        each = self._each(batch, logits) * batch.weights * torch.where(batch.remembered, 1.0, self.new)
         if self.class_balance:
             each = each * self._rarity(batch)
         return each.mean()
