@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -237,14 +238,21 @@ def test_an_update_that_is_promoted_and_one_that_is_refused(shop: Path) -> None:
 
 
 def test_predictions_are_data_as_they_are(shop: Path) -> None:
-    lines = ["lovely great :smile: [bold]很好[/bold]", "awful\tterrible 讨厌", "x" * 300, "第一\u2028句 很好"]
+    lines = [
+        "lovely great :smile: [bold]很好[/bold]",
+        "awful\tterrible 讨厌",
+        "x" * 300,
+        "",
+        "a\rb",
+        "第一\u2028句 很好",
+    ]
     file = shop.parent / "texts.txt"
-    file.write_text("\n".join(lines) + "\n\n", "utf-8")
+    file.write_text("\n".join(lines) + "\n", "utf-8", newline="")
     plain = call("predict", file, "-w", shop)
     assert plain.exit_code == DONE
     assert plain.stderr == ""
     rows = [row.split("\t", 2) for row in plain.stdout.split("\n") if row]
-    assert [text for _, _, text in rows] == lines
+    assert [text for _, _, text in rows] == [re.sub("[\t\r]", " ", text) for text in lines], "a row for every line"
     assert [label for label, _, _ in rows][:2] == ["positive", "negative"]
     answers = document(call("predict", file, "-w", shop, "--json"))
     assert answers["task"] == "sentiment"

@@ -37,7 +37,7 @@ from freshtune.learn.schedules import SCHEDULES, Schedule
 from freshtune.learn.schedules.linear import Linear
 from freshtune.model.adapters import ADAPTERS, Adapter
 from freshtune.model.adapters.full import Full
-from freshtune.model.adapters.top_layers import TopLayers
+from freshtune.model.adapters.head_only import HeadOnly
 from freshtune.nearest import did_you_mean
 from freshtune.serve.service import ServeSettings
 from freshtune.ship.compression import COMPRESSIONS, Compression
@@ -81,7 +81,7 @@ class ModelSettings:
 
     backbone: str = "bundled:multilingual-e5-small"
     max_tokens: Annotated[int, Field(ge=8, le=8_192)] = 128
-    taps: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
+    taps: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5, 0.67, 0.83, 1.0)
     cut: int | None = None
     cache_gigabytes: Annotated[float, Field(ge=0)] = 2.0
     threads: Annotated[int, Field(ge=0)] = 0
@@ -131,7 +131,7 @@ class LearnSettings(Learn):
     trunk: TrunkTuningSettings = TrunkTuningSettings()
     first: FitSettings = FitSettings.like(Learn.first)
     fit: FitSettings = FitSettings.like(Learn.fit)
-    adapter: AnyAdapter = TopLayers(k=2)
+    adapter: AnyAdapter = HeadOnly()
     losses: tuple[AnyLoss, ...] = Learn.losses
     memory: AnyMemory = Balanced()
 

@@ -1,7 +1,9 @@
-"""What ``predict`` reads: lines, unpacked where they are packed; a table only by its column."""
+"""What ``predict`` reads: every line, unpacked where they are packed; a table only by its column."""
 
 import gzip
+import io
 import json
+import sys
 from pathlib import Path
 
 import pyarrow
@@ -27,7 +29,7 @@ def written(folder: Path, name: str) -> Path:
     elif plain.suffix == ".csv":
         content = "id,text\n" + "".join(f'1,"{text.replace(chr(34), chr(34) * 2)}"\n' for text in TEXTS)
     else:
-        content = "\n".join(TEXTS) + "\n\n"
+        content = "\n".join(TEXTS) + "\n"
     path.write_bytes(gzip.compress(content.encode()) if path.suffix == ".gz" else content.encode())
     return path
 
@@ -48,6 +50,34 @@ def test_a_table_is_read_by_its_column_and_never_as_lines(name: str, tmp_path: P
         assert [each.text for each in read_inputs(path, "text", None)] == TEXTS
     with pytest.raises(UsageError, match="nope"):
         read_inputs(path, "nope", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "asked"),
+    [("a\n\n  \nb\n", ["a", "", "  ", "b"]), ("a\r\n\r\nb", ["a", "", "b"]), ("\n", [""]), ("a\n\n", ["a", ""])],
+)
+def test_every_line_is_asked_so_that_answers_stand_beside_it(content: str, asked: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(content.encode())
+    assert [each.text for each in read_inputs(path, None, None)] == asked
+
+
+@pytest.mark.parametrize(("name", "content", "text"), [("a.txt", "", None), ("a.csv", "text\n", "text")])
+def test_a_file_without_a_text_is_told(name: str, content: str, text: str | None, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(NotFound, match=f"(?s)nothing to ask.*{name} holds no text.*ask again"):
+        read_inputs(tmp_path / name, text, None)
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_who_types_is_told_that_stdin_is_read(
+    typed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO("很好\n".encode()), "utf-8")
+    monkeypatch.setattr(stdin, "isatty", lambda: typed)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert read_inputs(None, None, None) == [Input("很好")]
+    assert ("Reading stdin" in capsys.readouterr().err) is typed
 
 
 def test_a_second_text_is_none_where_the_row_has_none(tmp_path: Path) -> None:

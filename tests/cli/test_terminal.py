@@ -1,5 +1,6 @@
 """How commands speak: cells as they are, no empty line before an error, and an honest word after Ctrl-C."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,10 @@ import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
 
+from freshtune import front_door
 from freshtune.cli import app, terminal
 from freshtune.errors import UsageError
 from freshtune.workspace import create_workspace
@@ -40,6 +44,21 @@ def test_a_table_shows_its_cells_as_they_are(cells: list[str]) -> None:
     headings, *rows = shown[0].split("\n")
     assert headings.split() == ["[name]", "last"]
     assert [row.removesuffix("|").rstrip() for row in rows] == cells
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"), [(50, "rolled back by 王 芳: c…"), (10, "rolled back by 王  …"), (200, None), (None, None)]
+)
+def test_a_last_cell_is_cut_on_a_terminal_alone_and_to_its_width(
+    columns: int | None, shown: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = Console(file=io.StringIO(), force_terminal=columns is not None, width=columns, color_system=None)
+    monkeypatch.setattr(terminal, "_data", console)
+    why = "rolled back by 王 芳: " + "complaints " * 5
+    [row] = terminal.last_cut({"id": "left", "created (UTC)": "left", "why": "left"}, [["sentiment", "x" * 13, why]])
+    whole = " ".join(why.split())
+    assert row[2] == (shown or whole)
+    assert cell_len("  ".join(row)) <= (columns or 200) or columns == 10
 
 
 @pytest.mark.parametrize("command", ["train sentiment", "update sentiment", "ingest nowhere.csv --text a"])
@@ -74,6 +93,14 @@ def test_a_suggested_command_is_for_the_workspace_of_this_one(
         assert capsys.readouterr().err.split("\n")[:3] == [
             f"{said}{here}.", "✗ What.", f"→ freshtune {words} sentiment -w other"
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["train", "update", "ingest", "serve"])
+def test_the_setting_that_help_names_is_one_that_there_is(name: str, tmp_path: Path) -> None:
+    [words] = [option.help for option in every_command()[name,].params if option.name == "set_"]
+    create_workspace(tmp_path / "shop", ["[tasks.sentiment]", ""])
+    named = words.split("such as ")[1].split(";")[0]
+    assert front_door.open(tmp_path / "shop", [named]).settings.judge.gate.max_old_loss == 0.02
 
 
 def test_there_are_commands_of_both_kinds() -> None:

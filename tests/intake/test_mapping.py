@@ -162,6 +162,41 @@ def test_an_unknown_task_is_a_wrong_call_with_a_mend(name: str) -> None:
     assert ("[tasks.relevance]" in told.value.mend) is (name == "relevance")
 
 
+@pytest.mark.parametrize("written", ["差评=negative,好评=positive", "差评＝negative， 好评＝positive，"])
+def test_a_label_map_may_be_typed_with_full_width_signs(written: str) -> None:
+    assert parse_label_map(written) == {"差评": "negative", "好评": "positive"}
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "labels"),
+    [
+        ("sentiment", "postive", "sentiment are negative, positive"),
+        ("rating", "6", "rating are 1 to 5"),
+        ("relevance", "good", "relevance are 0 to 2"),
+        (None, "postive", "sentiment are negative, positive"),
+    ],
+)
+def test_a_label_map_to_no_label_is_refused_before_anything_is_read(task: str | None, target: str, labels: str) -> None:
+    mapping = ColumnMapping(task, text="t", label="l", label_map={"1": target})
+    with pytest.raises(UsageError) as told:
+        mapping.check(ALL_TASKS, None)
+    assert repr(target) in told.value.what
+    assert f"Labels of {labels}." in told.value.why
+    assert "--label-map" in told.value.mend
+
+
+@pytest.mark.parametrize(
+    ("task", "target"), [("sentiment", "negative"), ("rating", "5"), (None, "2"), (None, "positive")]
+)
+def test_a_label_map_to_labels_fits(task: str | None, target: str) -> None:
+    ColumnMapping(task, text="t", label="l", label_map={"1": target}).check(ALL_TASKS, None)
+
+
+def test_a_file_whose_columns_are_not_named_is_told_how_to_name_them() -> None:
+    with pytest.raises(BadRecord, match=r"unknown_field: 'review': .*--text, --label"):
+        made(ColumnMapping("sentiment"), review="很好")
+
+
 @pytest.mark.parametrize("written", ["0", "0=", "=a", "0=a,b"])
 def test_a_broken_label_map_is_refused(written: str) -> None:
     with pytest.raises(UsageError):

@@ -128,6 +128,11 @@ def test_an_event_is_described_in_full() -> None:
         assert label in properties["label"]["description"]
 
 
+def test_a_friendly_text_is_an_example_of_a_good_label() -> None:
+    examples = event_examples({name: task() for name, task in TASKS.items()})
+    assert [examples[name]["label"] for name in TASKS] == ["positive", 5, 2]
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_a_workspace_of_one_task_has_examples_of_its_own(tmp_path: Any, client_of: OpenClient, name: str) -> None:
     shop = open_shop(tmp_path, [name])

@@ -23,22 +23,32 @@ def read_inputs(file: Path | None, text: str | None, pair: str | None) -> list[I
 
     Args:
         file: None, or ``-``, is stdin.
-        text, pair: columns of a table; without them each line that is not blank is a text.
+        text, pair: columns of a table; without them each line is a text, a blank one too.
 
     Raises:
-        NotFound: there is no such file.
+        NotFound: there is no such file, or nothing in it.
         UsageError: it is no text, or a table without ``text``, or has no such column.
     """
     file = None if file is None or str(file) == "-" else file
     if text is not None:
         if file is None:
             raise UsageError("Which file?", "--text names a column of a file.", "freshtune predict FILE --text COLUMN")
-        return list(_of_table(open_source(file), text, pair))
+        return _some(list(_of_table(open_source(file), text, pair)), file)
     if pair is not None:
         raise UsageError("--pair goes with --text.", "", "Name both columns: --text COLUMN --pair COLUMN.")
     if file is not None:
         _refuse_table(file)
-    return [Input(row) for row in _lines(file) if row.strip()]
+    return _some([Input(row) for row in _lines(file)], file)
+
+
+def _some(inputs: list[Input], file: Path | None) -> list[Input]:
+    if not inputs:
+        raise NotFound(
+            "There was nothing to ask about.",
+            f"{file.name if file else 'stdin'} holds no text: it is empty, or a header alone.",
+            "Look whether it was written to its end, then ask again.",
+        )
+    return inputs
 
 
 def _refuse_table(file: Path) -> None:
@@ -73,12 +83,16 @@ def _of_table(source: Source, text: str, pair: str | None) -> Iterator[Input]:
 
 
 def _lines(file: Path | None) -> list[str]:
+    """Every line, so that answers stand beside what was asked; what follows the last newline is none if empty."""
     name = file or "stdin"
+    if file is None and sys.stdin.isatty():
+        note("Reading stdin, a text a line; Ctrl-D ends it.")
     try:
         content = sys.stdin.buffer.read() if file is None else file.read_bytes()
         if content.startswith(_GZIP):
             content = _unpacked(content)
-        return content.decode("utf-8-sig").split("\n")
+        *lines, rest = content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+        return [*lines, rest] if rest else lines
     except (EOFError, OverflowError, gzip.BadGzipFile, zlib.error) as error:
         raise UsageError(
             f"{name} cannot be unpacked.", str(error), "Send it again: it is no whole gzip file."

@@ -1,6 +1,7 @@
 """``train``, ``update``, ``predict`` and ``evaluate``."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from freshtune.records import Release
 
 Task = Annotated[str, typer.Argument(help="A task of the workspace.")]
+_BREAKS = re.compile(r"[\t\r\n]+")
+"""What would break a row of tab-separated values."""
+
 Include = Annotated[str | None, typer.Option(help="Bring quarantined log ranges back first: SINCE:UPTO.")]
 
 
@@ -88,7 +92,7 @@ def predict(
     set_: Flags = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the live release about every row of a file."""
+    """Ask the live release about every row of a file; exits with 4 where it has none."""
     from freshtune.cli.inputs import read_inputs
 
     shop = freshtune.open(workspace, set_ or ())
@@ -99,7 +103,7 @@ def predict(
 
     def told() -> None:
         for given, answer in zip(inputs, answers, strict=True):
-            line(f"{answer['label']}\t{answer['score']:.4f}\t{given.text}")
+            line(f"{answer['label']}\t{answer['score']:.4f}\t{_BREAKS.sub(' ', given.text)}")
 
     say({"task": task, "release": name, "answers": answers}, as_json, told)
 

@@ -3,13 +3,12 @@
 from dataclasses import asdict
 from getpass import getuser
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import freshtune
-from freshtune.cli.terminal import AsJson, Root, command, line, note, say, table
+from freshtune.cli.terminal import AsJson, Root, command, last_cut, line, note, say, table
 
 if TYPE_CHECKING:
     from freshtune.records import Release
@@ -55,11 +54,12 @@ def list_(
                     for side, scores in each.scores.items()
                     if "/" not in side
                 ),
-                shorten(short_reason(each), 60, placeholder=" …"),
+                short_reason(each),
             ]
             for each in found
         ]
-        table(dict.fromkeys(("", "release", "outcome", "log", "created (UTC)", "scores", "why"), "left"), rows)
+        headings = dict.fromkeys(("", "release", "outcome", "log", "created (UTC)", "scores", "why"), "left")
+        table(headings, last_cut(headings, rows))
 
     say([release_line(each) for each in found], as_json, text)
 

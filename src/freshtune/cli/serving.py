@@ -27,7 +27,7 @@ def serve(
     no_auth: Annotated[bool, typer.Option("--no-auth", help="No keys; refused beyond loopback.")] = False,
     set_: Flags = None,
 ) -> None:
-    """Answer over HTTP; a release that is promoted answers within 200 ms."""
+    """Answer over HTTP; a release that is promoted usually answers within 200 ms."""
     from freshtune.cycle.extras import require_extra
 
     require_extra("serve", "Serving")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn, ParamSpec, TypeVar
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,7 +30,9 @@ NO_RELEASE = "no release yet"
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Root = Annotated[str, typer.Option("--workspace", "-w", help="The workspace folder.")]
-Flags = Annotated[list[str] | None, typer.Option("--set", help="A setting, such as learn.fit.epochs=3; may repeat.")]
+Flags = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting, such as judge.gate.max_old_loss=0.02; may repeat.")
+]
 
 INTERRUPTED = (
     "Interrupted. Nothing is half-written. The same command goes on from the last batch that it stored or the last "
@@ -50,8 +53,14 @@ _NAMED = re.compile(
 """A command that takes a workspace, with the task that it names, as a sentence suggests it."""
 
 on_stderr = Console(stderr=True, highlight=False, emoji=False)
-_WIDE = 200
+_WIDE = 100_000
 """Columns of a table that goes to a file or a pipe: nothing is folded there."""
+
+_LEAST = 20
+"""Columns that ``last_cut`` leaves the last cell of a row on a narrow terminal, where the others are folded instead."""
+
+_GAP = 2
+"""Columns between two cells."""
 
 _data = Console(highlight=False, emoji=False, soft_wrap=True)
 
@@ -124,6 +133,26 @@ def table(headings: Mapping[str, str], rows: list[list[str]]) -> None:
     with _data.capture() as drawn:
         _data.print(shown)
     line("\n".join(row.rstrip() for row in drawn.get().rstrip("\n").split("\n")))
+
+
+def last_cut(headings: Mapping[str, str], rows: list[list[str]]) -> list[list[str]]:
+    """Rows whose last cell is one line, cut on a terminal to what the others leave of its width.
+
+    Args:
+        headings: as ``table`` takes them.
+    """
+    rows = [[*row[:-1], " ".join(row[-1].split())] for row in rows]
+    if not _data.is_terminal:
+        return rows
+    *others, _ = zip(headings, *rows, strict=True)
+    room = _data.width - sum(max(map(cell_len, column)) + _GAP for column in others)
+    return [[*row[:-1], _cut(row[-1], max(room, _LEAST))] for row in rows]
+
+
+def _cut(words: str, room: int) -> str:
+    text = Text(words)
+    text.truncate(room, overflow="ellipsis")
+    return text.plain
 
 
 def watched() -> bool:

@@ -41,18 +41,16 @@ def reason_to_wait(shop: Workspace, task: Task, settings: Settings, delta: Delta
 
 
 def range_to_learn(shop: Workspace, task: Task, settings: Settings) -> LogRange:
-    """The earliest pending range that does not wait for more labels, else the last one.
+    """The earliest pending range that does not wait for more labels, else the first one.
 
     Where one waits and later ones were refused, what comes after them is not held up by it.
 
     Raises:
         NotFound: every event is consumed.
     """
-    *earlier, last = pending_ranges(shop, task)
-    for part in earlier:
-        if reason_to_wait(shop, task, settings, look(shop, task, settings, part)) is None:
-            return part
-    return last
+    ranges = pending_ranges(shop, task)
+    ready = (part for part in ranges if not reason_to_wait(shop, task, settings, look(shop, task, settings, part)))
+    return ranges[0] if len(ranges) == 1 else next(ready, ranges[0])
 
 
 def others_pending(shop: Workspace, task: Task, within: LogRange) -> tuple[LogRange, ...]:

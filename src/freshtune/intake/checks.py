@@ -62,7 +62,9 @@ class EventChecks:
         if not sent.keys() <= _KNOWN:
             found = ", ".join(sorted(repr(name)[:80] for name in sent.keys() - _KNOWN)[:5])
             raise BadRecord(
-                "unknown_field", f"{found}: the names are {', '.join(sorted(_KNOWN))}; others go into fields"
+                "unknown_field",
+                f"{found}: the names are {', '.join(sorted(_KNOWN))}; others go into fields, "
+                "or the columns of a file are named with --text, --label …",
             )
         kind = self._kind(sent)
         task = self._task(sent.get("task"))

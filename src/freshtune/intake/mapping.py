@@ -15,6 +15,8 @@ from freshtune.intake.dead_letters import dead_letter
 from freshtune.intake.json_text import parse_json, split_array
 from freshtune.intake.reasons import BadRecord, json_type
 from freshtune.intake.sources.raw import Record
+from freshtune.model.heads.ordinal import Ordinal
+from freshtune.model.heads.score import Score
 from freshtune.nearest import did_you_mean
 from freshtune.records import KINDS, DeadLetter, Event, Json
 from freshtune.tasks import TASKS, Task
@@ -22,6 +24,7 @@ from freshtune.tasks import TASKS, Task
 _EXCERPT = 8_192
 _WRAPPED = re.compile(rb'\s*\{\s*"events"\s*:\s*(\[.*\])\s*\}\s*', re.DOTALL)
 _COLUMNS = ("text", "pair", "label", "time", "id", "user", "item", "session", "category", "example")
+_NARROW = str.maketrans("，＝", ",=")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class ColumnMapping:
             header: the file's columns, where the format says them.
 
         Raises:
-            UsageError: it names a task, a kind or a column that is not there.
+            UsageError: it names a task, a kind, a label or a column that is not there.
         """
         if self.task is not None and self.task not in tasks:
             raise unknown_task(self.task, tasks)
@@ -76,6 +79,8 @@ class ColumnMapping:
                 f"The kinds are {', '.join(KINDS)}.",
                 "Name one of them, or none: then the task's own kind is taken.",
             )
+        if self.label is not None:
+            self._check_label_map(tasks)
         wanted = [column for _, column in self.columns] + list(self.fields)
         absent = [column for column in wanted if header is not None and column not in header]
         if absent:
@@ -84,6 +89,17 @@ class ColumnMapping:
                 f"Its columns are {', '.join(map(repr, header or ()))}.",
                 "Name the right column, by flag or in freshtune.toml.",
             )
+
+    def _check_label_map(self, tasks: Mapping[str, Task]) -> None:
+        """Each target is a label of the task that is named, else of one that could be meant."""
+        meant = [tasks[self.task]] if self.task is not None else [*tasks.values()]
+        for target in self.label_map.values():
+            if meant and not any(_takes(task, target) for task in meant):
+                raise UsageError(
+                    f"The label map says {target!r}, which is no label of {' or '.join(task.name for task in meant)}.",
+                    " ".join(f"Labels of {task.name} are {_labels(task)}." for task in meant),
+                    "Map to one of them, such as --label-map 0=negative,1=positive.",
+                )
 
     def event(self, record: Record, tasks: Mapping[str, Task]) -> Mapping[str, Json]:
         """What ``checks.EventChecks`` takes: the record's values under an event's names."""
@@ -132,16 +148,34 @@ def unknown_task(name: str, tasks: Mapping[str, Task]) -> UsageError:
     )
 
 
+def _takes(task: Task, label: str) -> bool:
+    try:
+        task.label(label)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _labels(task: Task) -> str:
+    head = task.head()
+    if isinstance(head, Ordinal | Score):
+        return f"{head.lowest:g} to {head.highest:g}"
+    return ", ".join(str(head.name(number)) for number in range(head.outputs))
+
+
 def parse_label_map(written: str) -> dict[str, str]:
-    """Read a label map as a flag has it.
+    """Read a label map as a flag has it; commas and equals signs may be full-width ones.
 
     Raises:
         UsageError: a part is not ``sent=label``.
 
     >>> parse_label_map("0=negative,1=positive")
     {'0': 'negative', '1': 'positive'}
+    >>> parse_label_map("差评＝negative，好评＝positive")
+    {'差评': 'negative', '好评': 'positive'}
     """
-    pairs = [part.partition("=") for part in written.split(",") if part.strip()]
+    narrow = written.translate(_NARROW)
+    pairs = [part.partition("=") for part in narrow.split(",") if part.strip()]
     for sent, equals, label in pairs:
         if not equals or not sent.strip() or not label.strip():
             raise UsageError(f"{written!r} is no label map", "", "Write it as 0=negative,1=positive.")

@@ -19,8 +19,8 @@ from freshtune.learn.memory.balanced import Balanced
 from freshtune.learn.state import Run
 from freshtune.model.adapters import Adapter, Prunes
 from freshtune.model.adapters.full import Full
+from freshtune.model.adapters.head_only import HeadOnly
 from freshtune.model.adapters.settling import settled
-from freshtune.model.adapters.top_layers import TopLayers
 from freshtune.model.adapters.unmerged import cannot_merge
 from freshtune.model.heads import Head
 from freshtune.records import Example
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from freshtune.model.backbone import TextModel
 
 Inputs = Sequence[NDArray[np.generic]]
+
+
+HEAD_FIT = Fit(epochs=20, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, evaluate_every=50)
+"""How a head is fitted to what a trunk says: a convex problem, cheap enough to go through all that is remembered.
+Weight decay holds it: more numbers are read of a text than there are texts."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +78,12 @@ class Learn:
     """
 
     trunk: TrunkTuning = TrunkTuning()
-    first: Fit = Fit(epochs=3, evaluate_every=50)
-    fit: Fit = Fit(epochs=1)
-    adapter: Adapter = TopLayers(k=2)
-    losses: tuple[Loss, ...] = (Supervised(), Distillation())
+    first: Fit = HEAD_FIT
+    fit: Fit = HEAD_FIT
+    adapter: Adapter = HeadOnly()
+    losses: tuple[Loss, ...] = (Supervised(), Distillation(remembered=2.0))
     memory: Memory = Balanced()
-    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.3,)
+    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     def __post_init__(self) -> None:

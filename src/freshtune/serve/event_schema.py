@@ -129,11 +129,11 @@ def _label_words(task: Task) -> str:
 
 
 def event_examples(tasks: Mapping[str, Task]) -> dict[str, dict[str, Json]]:
-    """One event for each task, with its first label; a label that comes late; and a product."""
+    """One event for each task, with its last label; a label that comes late; and a product."""
     made: dict[str, dict[str, Json]] = {}
     for name, task in tasks.items():
         head = task.head()
-        said = head.name(getattr(head, "lowest", 0))
+        said = head.name(getattr(head, "highest", head.outputs - 1))  # the good one, as the text is
         made[name] = {
             "id": f"{name}-1",
             "kind": task.kinds[0],

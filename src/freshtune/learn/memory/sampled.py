@@ -20,9 +20,9 @@ class Sampled:
             counts for nothing.
     """
 
-    size: Annotated[int, Field(ge=0)] = 2_000
+    size: Annotated[int, Field(ge=0)] = 5_000
     max_bytes: Annotated[int, Field(ge=0)] = 8_000_000
-    mix: Annotated[float, Field(ge=0)] = 1.5
+    mix: Annotated[float, Field(ge=0)] = 50.0
     max_mix: Annotated[float, Field(ge=0)] = 0.0
 
     def recall(
