@@ -79,7 +79,8 @@ def unquantised(bundle: Bundle, folder: Path) -> tuple[Path, Path]:
     """The release's own weights as fp32 graphs."""
     from safetensors.torch import load_file
 
-    model, _ = open_backbone(f"bundled:{BACKBONE}", None, bundle.head.outputs, bundle.tokens.max_tokens)
+    taps = [tap / bundle.facts.layers for tap in bundle.facts.taps]
+    model, _ = open_backbone(f"bundled:{BACKBONE}", None, bundle.head.outputs, bundle.tokens.max_tokens, taps)
     model.load_top(load_file(bundle.folder / WEIGHTS))
     export_trunk(model, bundle.facts.cut, folder / TRUNK)
     export_top(model, bundle.facts.cut, folder / TOP)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from freshtune import front_door
 from freshtune.cycle.champion import bundle_of, trunk_cache
-from freshtune.cycle.lessons import mean_vectors
+from freshtune.cycle.lessons import text_vectors
 from freshtune.intake.mapping import ColumnMapping
 from freshtune.judge.baselines import TfIdf
 from freshtune.judge.label_test import LabelTest, examine_labels
@@ -89,7 +89,7 @@ def tfidf_encoder(base: Sequence[Example]) -> Iterator[Encoder]:
 
 @contextmanager
 def released_encoder(base: Sequence[Example]) -> Iterator[Encoder]:
-    """The real thing: a first release of the default backbone, its served answers, and means of its trunk's output."""
+    """The real thing: a first release of the default backbone, its served answers, what its trunk says of a text."""
     mapping = ColumnMapping(task="sentiment", id="id", text="text", label="label", category="category")
     with tempfile.TemporaryDirectory() as name:
         front_door.create(name, ["sentiment"])
@@ -108,7 +108,7 @@ def released_encoder(base: Sequence[Example]) -> Iterator[Encoder]:
 
             yield Encoder(
                 lambda texts: bundle.head.answers(bundle.predictor().logits_above(hidden(texts))),
-                lambda texts: mean_vectors(hidden(texts)),
+                lambda texts: text_vectors(bundle.facts, hidden(texts)),
             )
 
 

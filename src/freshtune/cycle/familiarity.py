@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from freshtune.cycle.lessons import hidden, inputs_of, mean_vectors
+from freshtune.cycle.lessons import hidden, inputs_of, text_vectors
 from freshtune.learn.memory.evidence import Evidence, distance
 from freshtune.records import Example
 from freshtune.ship.bundle import Bundle
@@ -15,7 +15,7 @@ def evidence_of(bundle: Bundle, examples: Sequence[Example]) -> Evidence:
     """Of a release, as it serves; nothing is computed before it is asked for."""
 
     def features() -> NDArray[np.float32]:
-        return mean_vectors(hidden(examples, bundle.tokens, bundle.cached))
+        return text_vectors(bundle.facts, hidden(examples, bundle.tokens, bundle.cached))
 
     return Evidence(bundle.head, features, lambda: bundle.predictor().logits(inputs_of(examples)))
 

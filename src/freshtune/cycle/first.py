@@ -10,7 +10,7 @@ from freshtune.cycle.champion import cores, cut_of
 from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.lessons import hidden, inputs_of, lesson
 from freshtune.errors import IntegrityError, UsageError
-from freshtune.learn.challenger import begin, standardise, tune_trunk
+from freshtune.learn.challenger import begin, begin_with_the_usual, tune_trunk
 from freshtune.learn.fit import Step, seeded
 from freshtune.learn.state import Run
 from freshtune.model.bundled import default_cache
@@ -59,10 +59,10 @@ def first_model(
         else:
             (folder / TRUNK).write_bytes(_pretrained_trunk(model, cut, settings).read_bytes())
         trunk = CachedTrunk(OnnxTrunk(folder / TRUNK, cores(of)), cache)
-        inputs = hidden(examples, tokens, trunk)
+        material = lesson(examples, (), hidden(examples, tokens, trunk), share)
         if cut == model.layers:
-            standardise(model, inputs)
-        challenger = begin(model, cut, head, lesson(examples, (), inputs, share), settings.learn, run, on_step)
+            begin_with_the_usual(model, head, material)
+        challenger = begin(model, cut, head, material, settings.learn, run, on_step)
     else:
         material = lesson(examples, (), tokens.encode(inputs_of(examples)), share)
         challenger = begin(model, cut, head, material, settings.learn, run, on_step)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freshtune.cycle.gathering import Gathered
-from freshtune.cycle.lessons import hidden, lesson, mean_vectors
+from freshtune.cycle.lessons import hidden, lesson, text_vectors
 from freshtune.judge.label_test import LabelTest, examine_labels
 from freshtune.learn.challenger import Challenger, Learn, tune
 from freshtune.learn.fit import Step
@@ -50,13 +50,13 @@ def learn(
         [examples[row] for row in arrived],
         bundle.head,
         bundle.head.answers(teacher[arrived]),
-        mean_vectors([inputs[row] for row in arrived]),
+        text_vectors(bundle.facts, [inputs[row] for row in arrived]),
         labels,
     )
     material = lesson(new, gathered.remembered, inputs[:learned], settings.development)
     model = bundle.top()
     challenger = tune(model, bundle.facts.cut, bundle.head, material, teacher[:learned], settings, run, on_step)
-    seen = Evidence(bundle.head, lambda: mean_vectors(inputs[: len(new)]), lambda: teacher[: len(new)])
+    seen = Evidence(bundle.head, lambda: text_vectors(bundle.facts, inputs[: len(new)]), lambda: teacher[: len(new)])
     remembering = gathered.remembering(settings.memory, seen)
     return Learned(challenger, finding, remembering.saying(teacher[len(new) : learned]))
 

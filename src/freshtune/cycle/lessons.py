@@ -11,6 +11,7 @@ from freshtune.model.onnx_model import Trunk
 from freshtune.model.predictor import Input
 from freshtune.model.tokens import Tokens
 from freshtune.records import Example
+from freshtune.ship.bundle import ModelFacts
 
 
 def inputs_of(examples: Sequence[Example]) -> list[Input]:
@@ -45,6 +46,10 @@ def lesson(
     )
 
 
-def mean_vectors(inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The mean over each text's tokens, float32 ``[n, width]``: features that know nothing of the labels."""
-    return np.stack([rows.mean(axis=0) for rows in inputs]).astype(np.float32)
+def text_vectors(facts: ModelFacts, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """A vector a text, float32 ``[n, width]``, that knows nothing of the labels.
+
+    What the head reads, where that is what the trunk gives (``[n, taps · width]``); else the mean over the tokens.
+    """
+    whole = facts.cut == facts.layers
+    return np.stack([rows.ravel() if whole else rows.mean(axis=0) for rows in inputs]).astype(np.float32)

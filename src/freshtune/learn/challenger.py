@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from freshtune.model.backbone import TextModel
 
 Inputs = Sequence[NDArray[np.generic]]
+_RARE = 1e-3
+"""No answer is rarer than this where a head begins."""
 
 
 HEAD_FIT = Fit(epochs=20, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, evaluate_every=50)
@@ -83,7 +85,7 @@ class Learn:
     adapter: Adapter = HeadOnly()
     losses: tuple[Loss, ...] = (Supervised(), Distillation(remembered=2.0))
     memory: Memory = Balanced()
-    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
+    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5,)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     def __post_init__(self) -> None:
@@ -199,11 +201,22 @@ def tune_trunk(
     model.load_state_dict(averaged(tuned, before, settings.trunk.share) | kept)
 
 
-def standardise(model: "TextModel", inputs: Inputs) -> None:
-    """Let the head know mean and spread of what it reads, from many texts' ``[taps, width]`` each."""
+def begin_with_the_usual(model: "TextModel", head: Head, lesson: Lesson) -> None:
+    """Let a head begin where it answers each text as all texts are answered on average, and reads what it reads
+    standardised: few steps lead from there, however rare an answer is.
+
+    Args:
+        lesson: its inputs are what the head reads, ``[taps, width]`` each.
+    """
     import torch
 
-    model.head.standardise(torch.from_numpy(np.stack(inputs).reshape(len(inputs), -1).astype(np.float32)))
+    read = np.stack(lesson.inputs).reshape(len(lesson.inputs), -1).astype(np.float32)
+    targets = [head.target(example.label) for example in lesson.examples if example.label is not None]
+    usual = torch.from_numpy(np.mean(targets, axis=0)).clamp(_RARE, 1 - _RARE)
+    model.head.standardise(torch.from_numpy(read))
+    with torch.no_grad():
+        model.head.weight.zero_()
+        model.head.bias.copy_(usual.log() if head.kind == "classes" else usual.logit())
 
 
 def _terms_of_a_beginning(losses: Sequence[Loss]) -> list[Loss]:
