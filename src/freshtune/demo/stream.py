@@ -89,8 +89,8 @@ LENGTHS: Mapping[str, Length] = {
     "normal": Length(first=2143, hotels=4, computers=3),
     "full": Length(first=None, hotels=None, computers=None),
 }
-"""2,143 book reviews leave about 1,500 to train on when 30 % are held out; after 600, the first hotel reviews cost three
-points on books, and the gate refuses them. An increment of fewer than 500 is too little to see a gain by."""
+"""2,143 book reviews leave about 1,500 to train on when 30 % are held out; after 600, the first hotel reviews cost
+three points on books, and the gate refuses them. An increment of fewer than 500 is too little to see a gain by."""
 
 
 @dataclass(frozen=True, slots=True)
