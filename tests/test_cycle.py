@@ -150,14 +150,20 @@ def test_a_wait_leaves_nothing_behind(trained: OpenWorkspace) -> None:
     assert trained.pending("sentiment").range == LogRange(500, 530)
 
 
+def left_undecided(shop: OpenWorkspace) -> Release:
+    """What became of reviews 500 to 700 under a gate that nothing on old can satisfy, and to which nothing is shown."""
+    shop.ingest(reviews(500, 700), REVIEW)
+    strict = front_door.open(shop.store.root, ["judge.gate.max_old_loss=1e-9", "judge.gate.tie_margin=1"])
+    release = strict.update("sentiment")
+    close(strict)
+    assert release.verdict.undecided, reasons(release)
+    return release
+
+
 def test_what_is_undecided_is_not_lost_and_is_learned_with_what_comes_next(trained: OpenWorkspace) -> None:
     first = trained.release_of("sentiment")
-    trained.ingest(reviews(500, 700), REVIEW)
-    strict = front_door.open(trained.store.root, ["judge.gate.max_old_loss=1e-9", "judge.gate.tie_margin=1"])
-    doubtful = strict.update("sentiment")
-    close(strict)
+    doubtful = left_undecided(trained)
     assert set(reasons(doubtful)) == {"bound on old"}
-    assert doubtful.verdict.undecided
     summary = trained.store.registry.summary(doubtful.id)
     assert (summary.outcome, summary.live) == ("undecided", False)
     assert trained.release_of("sentiment") == first
@@ -176,10 +182,7 @@ def test_what_is_undecided_is_not_lost_and_is_learned_with_what_comes_next(train
 
 def test_what_waits_is_not_quarantined_with_the_poison_that_came_after_it(trained: OpenWorkspace) -> None:
     first = trained.release_of("sentiment")
-    trained.ingest(reviews(500, 700), REVIEW)
-    strict = front_door.open(trained.store.root, ["judge.gate.max_old_loss=1e-9", "judge.gate.tie_margin=1"])
-    assert strict.update("sentiment").verdict.undecided
-    close(strict)
+    left_undecided(trained)
     trained.ingest([row for n in range(700, 900) for row in reviews(n, n + 1, flipped=n % 2 == 1)], REVIEW)
     refused = trained.update("sentiment")
     assert not refused.verdict.undecided, reasons(refused)
@@ -210,10 +213,7 @@ def test_other_labels_than_the_live_releases_are_refused_with_the_way_on(trained
 
 def test_a_person_may_promote_what_was_undecided(trained: OpenWorkspace) -> None:
     first = trained.release_of("sentiment")
-    trained.ingest(reviews(500, 700), REVIEW)
-    strict = front_door.open(trained.store.root, ["judge.gate.max_old_loss=1e-9", "judge.gate.tie_margin=1"])
-    doubtful = strict.update("sentiment")
-    close(strict)
+    doubtful = left_undecided(trained)
     with pytest.raises(Refused, match="did not pass"):
         trained.store.registry.promote(doubtful.id, first, "somebody")
     trained.store.registry.promote(doubtful.id, first, "somebody", "looked at them", force=True)

@@ -82,7 +82,7 @@ def test_a_value_is_a_label_or_is_refused(task: Task, value: Json) -> None:
         label = task.label(value)
     except ValueError:
         return
-    task.head().target(label)
+    assert task.head().target(label).shape == (task.head().outputs,)
 
 
 @tasks

@@ -268,6 +268,8 @@ def test_facts_and_labels_speak() -> None:
     assert refused_by(decided(same, same, ReleaseFacts(200, 100, 1.0))) == {"size"}
     assert refused_by(decided(same, same, ReleaseFacts(100, 100, 2.0))) == {"latency"}
     assert decided(same, same, labels=poisoned).reasons == ("Labels contradict.",)
+    for facts in (ReleaseFacts(200, 100, 1.0), ReleaseFacts(100, 100, 2.0)):
+        assert decided(same, same, facts).undecided, "what it costs to serve says nothing of the data"
 
 
 def test_ranking_is_resampled_by_query() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import partial
 
 from freshtune.cycle.beginning import require_a_beginning
-from freshtune.cycle.champion import bundle_of, cores, live, nothing_new, overruled, require_same_head, trunk_cache
+from freshtune.cycle.champion import bundle_of, cores, live, overruled, require_same_head, trunk_cache
 from freshtune.cycle.extras import require_extra
 from freshtune.cycle.familiarity import distance_from, evidence_of
 from freshtune.cycle.gathering import gather, look, quarantined
@@ -17,7 +17,6 @@ from freshtune.phases import Phases
 from freshtune.records import Delta, LogRange, Release
 from freshtune.settings import Settings, recipe_digest
 from freshtune.ship.bundle import REHEARSAL, TEMPLATE, TOP, files_of, write_top
-from freshtune.ship.consumption import without
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
 
@@ -130,12 +129,4 @@ def pending_delta(shop: Workspace, task: Task, settings: Settings, lifted: Colle
     Raises:
         NotFound: every event is consumed.
     """
-    consumed = shop.registry.consumed(task.name)
-    back = [part.range for part in consumed if part.outcome != "promoted" and part.release in lifted]
-    if not back:
-        return look(shop, task, settings, range_to_learn(shop, task, settings))
-    learned = (piece for part in consumed if part.outcome == "promoted" for piece in without(part.range, back))
-    waiting = without(LogRange(0, shop.events.head()), [*learned, *quarantined(shop, task, lifted)])
-    if not waiting:
-        raise nothing_new(task, "Every event of the log is consumed.")
-    return look(shop, task, settings, waiting[0], lifted)
+    return look(shop, task, settings, range_to_learn(shop, task, settings, lifted), lifted)

@@ -1,6 +1,6 @@
 """What an update starts from: the live release, its files, and the part of the log that nobody has consumed."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from freshtune.errors import ConfigurationError, NotFound
@@ -11,6 +11,7 @@ from freshtune.records import LogRange, Release
 from freshtune.settings import ModelSettings, Settings
 from freshtune.ship.bundle import Bundle, open_bundle
 from freshtune.ship.checkout import checkout
+from freshtune.ship.consumption import lifting, unconsumed
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
 
@@ -86,9 +87,13 @@ def cores(settings: ModelSettings) -> int:
     return settings.threads or threads()
 
 
-def pending_ranges(shop: Workspace, task: Task) -> tuple[LogRange, ...]:
-    """The log ranges that no release has consumed, from the earliest; NotFound where there is none."""
-    ranges = shop.registry.pending(task.name, shop.events.head())
+def pending_ranges(shop: Workspace, task: Task, lifted: Collection[str] = ()) -> tuple[LogRange, ...]:
+    """The log ranges that no release has consumed, from the earliest; NotFound where there is none.
+
+    Args:
+        lifted: releases whose quarantine is thought away.
+    """
+    ranges = unconsumed(lifting(shop.registry.consumed(task.name), lifted), shop.events.head())
     if not ranges:
         raise nothing_new(task, "Every event of the log is consumed.")
     return ranges

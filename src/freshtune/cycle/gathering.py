@@ -14,6 +14,7 @@ from freshtune.learn.memory import Memory
 from freshtune.learn.memory.evidence import Evidence
 from freshtune.records import Delta, Example, LogRange
 from freshtune.settings import Settings
+from freshtune.ship.consumption import lifting
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
 
@@ -101,5 +102,5 @@ def gather(
 
 def quarantined(shop: Workspace, task: Task, lifted: Collection[str] = ()) -> list[LogRange]:
     """Log ranges whose labels do not count: they were refused, or rolled back; but for those of ``lifted`` releases."""
-    parts = shop.registry.consumed(task.name)
-    return [part.range for part in parts if part.outcome != "promoted" and part.release not in lifted]
+    parts = lifting(shop.registry.consumed(task.name), lifted)
+    return [part.range for part in parts if part.outcome != "promoted"]

@@ -1,5 +1,6 @@
 """An update waits until its delta says enough: labels that can be tested, and news since the last attempt."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from freshtune.cycle.champion import nothing_new, pending_ranges
@@ -40,17 +41,23 @@ def reason_to_wait(shop: Workspace, task: Task, settings: Settings, delta: Delta
     )
 
 
-def range_to_learn(shop: Workspace, task: Task, settings: Settings) -> LogRange:
+def range_to_learn(shop: Workspace, task: Task, settings: Settings, lifted: Collection[str] = ()) -> LogRange:
     """The earliest pending range that does not wait for more labels, else the first one.
 
     Where one waits and later ones were refused, what comes after them is not held up by it.
 
+    Args:
+        lifted: releases whose quarantine is thought away.
+
     Raises:
         NotFound: every event is consumed.
     """
-    ranges = pending_ranges(shop, task)
-    ready = (part for part in ranges if not reason_to_wait(shop, task, settings, look(shop, task, settings, part)))
-    return ranges[0] if len(ranges) == 1 else next(ready, ranges[0])
+    ranges = pending_ranges(shop, task, lifted)
+    if len(ranges) == 1:
+        return ranges[0]
+    deltas = (look(shop, task, settings, part, lifted) for part in ranges)
+    ready = (delta.range for delta in deltas if not reason_to_wait(shop, task, settings, delta))
+    return next(ready, ranges[0])
 
 
 def others_pending(shop: Workspace, task: Task, within: LogRange) -> tuple[LogRange, ...]:

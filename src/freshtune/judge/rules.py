@@ -205,13 +205,15 @@ def _size(case: Case) -> Finding:
         return Finding("size", True, {}, "The size was not measured.", examined=False)
     ratio = facts.bytes / facts.champion_bytes
     words = f"It needs {ratio:.2f} × the champion's bytes; at most {allowed:.2f} × is allowed."
-    return Finding("size", ratio <= allowed, {"bytes": float(facts.bytes), "ratio": ratio}, words)
+    numbers = {"bytes": float(facts.bytes), "ratio": ratio}
+    return Finding("size", ratio <= allowed, numbers, words, shown=False)  # says nothing of the data
 
 
 def _latency(case: Case) -> Finding:
     ratio, allowed = case.facts.latency_ratio, case.settings.max_latency_ratio
     if ratio is None:
-        words = "The latency was not measured: tops of one shape and size take the same time."
+        same = case.facts.bytes is not None and case.facts.bytes == case.facts.champion_bytes
+        words = "The latency was not measured" + (": tops of one size run the same steps." if same else ".")
         return Finding("latency", True, {}, words, examined=False)
     words = f"It takes {ratio:.3f} × the champion's time; at most {allowed:.2f} × is allowed."
     return Finding("latency", ratio <= allowed, {"ratio": ratio}, words, shown=False)  # says nothing of the data

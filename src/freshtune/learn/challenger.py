@@ -67,6 +67,9 @@ class TrunkTuning:
 class Learn:
     """How a challenger is made from a champion.
 
+    What stands here is for a head alone. Layers want fewer epochs, a rate of 2e-4 or less, a decay of 0.01, and a mix
+    of the memory of one or two: what is learned costs a pass through them.
+
     Attributes:
         trunk: how the trunk is made where there is no champion.
         first: how the loop runs where there is no champion, over all history.
@@ -185,7 +188,7 @@ def tune_trunk(
     run: Run | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> None:
-    """Teach a pretrained model the task, and take the average of both; the head that helped is drawn anew.
+    """Teach a pretrained model the task, and take the average of both; the head that helped is put back.
 
     Args:
         lesson: its inputs are token ids.

@@ -39,7 +39,7 @@ class Fit:
 
     Attributes:
         epochs: passes over all examples at most.
-        batch_tokens: tokens of a batch, padding included, at most.
+        batch_tokens: tokens of a batch, padding included, at most; above the whole trunk a text is as many as taps.
         accumulate: batches whose gradients make one step, weighed by their examples: as one batch of them all would
             without dropout, in the room of one.
         learning_rate: of the uppermost trained layer, at the top of the schedule; left out, what

@@ -1,6 +1,6 @@
 """Which log ranges a task is done with: learned by the live release or its ancestors, or quarantined."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from freshtune.records import LogRange
@@ -101,6 +101,22 @@ def unconsumed(consumed: Iterable[Consumed], head: int) -> tuple[LogRange, ...]:
     (LogRange(since=0, upto=10), LogRange(since=20, upto=30))
     """
     return without(LogRange(0, head), (part.range for part in consumed))
+
+
+def lifting(consumed: Iterable[Consumed], releases: Collection[str]) -> tuple[Consumed, ...]:
+    """What is consumed as if the quarantine of some releases were lifted: their ranges count as learned by nobody.
+
+    >>> bad, again = Consumed(LogRange(10, 20), "refused", "b"), Consumed(LogRange(0, 30), "promoted", "c")
+    >>> [part.range for part in lifting([bad, again], ["b"])]
+    [LogRange(since=0, upto=10), LogRange(since=20, upto=30)]
+    >>> lifting([bad, again], []) == (bad, again)
+    True
+    """
+    parts = tuple(consumed)
+    lifted = {part for part in parts if part.outcome != "promoted" and part.release in releases}
+    back = [part.range for part in lifted]
+    left = (part for part in parts if part not in lifted)
+    return tuple(part._replace(range=piece) for part in left for piece in without(part.range, back))
 
 
 def _ancestry(known: Mapping[str, Learner], release: str | None) -> Iterator[str]:
