@@ -9,7 +9,7 @@ from freshtune.replay.figures import figures
 
 def found(name: str, right: int, seconds: float, scores: tuple[tuple[float, ...], ...]) -> Found:
     final = tuple(Outcome(f"e{n}", 1, 1 if n < right else 0, 0.5, ()) for n in range(400))
-    return Found(name, 9.0, (seconds, 2 * seconds), scores, (0.1, 0.3), 7, (100, 300), final)
+    return Found(name, 9.0, (seconds, 2 * seconds), (seconds, seconds), scores, (0.1, 0.3), 7, (100, 300), final)
 
 
 OURS = found("freshtune", 360, 2.0, ((0.8,), (0.7, 0.9), (0.75, 0.8, 1.0)))
@@ -25,6 +25,14 @@ def test_each_figure_is_what_its_words_say() -> None:
     assert told["intervals"]["final"][0] < 0.9 < told["intervals"]["final"][1]
     assert told["update_seconds"] == [2.0, 4.0]
     assert told["delta_bytes"] == 200
+
+
+def test_parts_that_were_learned_together_are_each_fresh_once() -> None:
+    dear = found("retrain", 360, 2.0, ((0.8,), (0.7, 0.9, 0.6), (0.75, 0.8, 0.7, 1.0)))
+    told = figures({"retrain": dear}, "accuracy")["strategies"]["retrain"]
+    assert told["fresh"] == pytest.approx((0.9 + 0.6 + 1.0) / 3)
+    assert told["old"] == pytest.approx((0.7 + (0.75 + 0.8 + 0.7) / 3) / 2)
+    assert told["forgetting"] == pytest.approx(((0.8 - 0.75) + (0.9 - 0.8) + (0.6 - 0.7)) / 3)
 
 
 def test_ratios_are_of_what_was_played() -> None:

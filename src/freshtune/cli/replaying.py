@@ -46,6 +46,10 @@ def replay(
     strategies: Annotated[str, typer.Option(help=f"With commas between: {KNOWN}.")] = "frozen,freshtune",
     backbone: Annotated[str, typer.Option(help="Of all strategies.")] = "bundled:multilingual-e5-small",
     steps: Annotated[int, typer.Option(min=0, help="Increments to play; 0 plays all.")] = 0,
+    dear_at: Annotated[
+        str | None,
+        typer.Option(help="Increments at which retrain and textbook-retrain are played, such as 3,7; else all."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the draw and of the training.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Of each strategy; 0 takes every core.")] = 0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of freshtune's own; may repeat.")] = None,
@@ -59,6 +63,7 @@ def replay(
     from freshtune.replay.figures import figures
     from freshtune.replay.run import replay as played
     from freshtune.replay.stream import Cutting, cut
+    from freshtune.rivals import DEAR
 
     names = _names(strategies)
     if (stream_by is None) == (time is None):
@@ -72,7 +77,9 @@ def replay(
     how = Cutting(base, increments if time else 0, history, limit, held_out, judges, seed)
     stream = cut(examples, how)
     order = Order("", task, {}, backbone, 128, threads or every_core(), seed, held_out, tuple(set_ or ()), steps)
-    found = played(folder, stream, [replace(order, strategy=name) for name in names], note)
+    dear = _places(dear_at, len(stream.increments) - 1)
+    orders = [replace(order, strategy=name, at=dear if name in DEAR else ()) for name in names]
+    found = played(folder, stream, orders, note)
     document: dict[str, Any] = {"stream": _told(stream, how)} | figures(found, of_task.metrics[0])
     say(document, as_json, lambda: _print(document, of_task.metrics[0]))
 
@@ -94,6 +101,20 @@ def _names(strategies: str) -> list[str]:
         if name not in STRATEGIES:
             raise UsageError(f"There is no strategy {name!r}.", did_you_mean(name, STRATEGIES), f"There are {KNOWN}.")
     return names
+
+
+def _places(written: str | None, increments: int) -> tuple[int, ...]:
+    """Numbers of increments, from 1, in order."""
+    if written is None:
+        return ()
+    numbers = {int(each) if each.strip().isdecimal() else 0 for each in written.split(",")}
+    if not numbers <= set(range(1, increments + 1)):
+        raise UsageError(
+            f"--dear-at {written} cannot be played.",
+            f"The stream has {increments} increments, numbered from 1.",
+            f"Write numbers with commas between, such as --dear-at {increments}.",
+        )
+    return tuple(sorted(numbers))
 
 
 def _told(stream: "Stream", how: "Cutting") -> "dict[str, Json]":

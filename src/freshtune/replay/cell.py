@@ -7,7 +7,7 @@ interrupted goes on with the cells that are missing.
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from freshtune.judge.evaluate import evaluate
 from freshtune.judge.metrics import METRICS, measure
 from freshtune.judge.outcome_table import OutcomeTable
 from freshtune.records import Json, Outcome
-from freshtune.replay.stream import Stream
+from freshtune.replay.stream import Increment, Stream
 from freshtune.rivals import STRATEGIES, Setting, Strategy
 from freshtune.settings import settings_of
 from freshtune.tasks import Task
@@ -32,6 +32,8 @@ class Order:
         task: its table in ``freshtune.toml``.
         recipe: settings in the form of ``--set``, for freshtune's own loop.
         steps: increments to play; 0 plays all.
+        at: numbers of the increments, from 1, at which the strategy updates, on all that came since it last did; empty
+            for every one. For strategies that are dear.
     """
 
     strategy: str
@@ -44,6 +46,7 @@ class Order:
     held_out: float
     recipe: tuple[str, ...] = ()
     steps: int = 0
+    at: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Found:
 
     Attributes:
         begin_seconds, update_seconds: from the examples in hand to the model in hand.
-        scores: after the history and after each increment, the score on each part that had arrived, by its place.
+        update_cpu_seconds: the same by the processor's time, all threads together: what else runs has less part in it.
+        scores: after the history and after each update, the score on each part that had arrived, by its place.
         negative_flips: of each update, the share of what had arrived that was right before and is wrong now.
         final: outcomes on everything at the end.
     """
@@ -60,6 +64,7 @@ class Found:
     strategy: str
     begin_seconds: float
     update_seconds: tuple[float, ...]
+    update_cpu_seconds: tuple[float, ...]
     scores: tuple[tuple[float, ...], ...]
     negative_flips: tuple[float, ...]
     trained_parameters: int
@@ -67,7 +72,7 @@ class Found:
     final: tuple[Outcome, ...]
 
 
-def play(stream: Stream, strategy: Strategy, task: Task, name: str, steps: int = 0) -> Found:
+def play(stream: Stream, strategy: Strategy, task: Task, name: str, steps: int = 0, at: Collection[int] = ()) -> Found:
     """Play a stream; judging is not timed."""
     first, *rest = stream.increments
     rest = rest[: steps or None]
@@ -75,12 +80,20 @@ def play(stream: Stream, strategy: Strategy, task: Task, name: str, steps: int =
     strategy.begin(first.learned, first.held_out)
     begin_seconds = time.perf_counter() - started
     outcomes = _judged(strategy, task, stream, 1)
-    scores, flips, seconds, sizes = [_scores(outcomes, task)], [], [], []
+    scores, flips, seconds, processor, sizes = [_scores(outcomes, task)], [], [], [], []
+    waiting: list[Increment] = []
     for number, part in enumerate(rest, 2):
+        waiting.append(part)
+        if at and number - 1 not in at:
+            continue
         before = {each.id: each for each in _flat(_judged(strategy, task, stream, number, outcomes))}
-        started = time.perf_counter()
-        strategy.update(part.learned, part.held_out)
+        learned = tuple(example for each in waiting for example in each.learned)
+        held_out = tuple(example for each in waiting for example in each.held_out)
+        waiting = []
+        started, started_cpu = time.perf_counter(), time.process_time()
+        strategy.update(learned, held_out)
         seconds.append(time.perf_counter() - started)
+        processor.append(time.process_time() - started_cpu)
         sizes.append(strategy.update_bytes)
         outcomes = _judged(strategy, task, stream, number)
         scores.append(_scores(outcomes, task))
@@ -90,6 +103,7 @@ def play(stream: Stream, strategy: Strategy, task: Task, name: str, steps: int =
         strategy=name,
         begin_seconds=begin_seconds,
         update_seconds=tuple(seconds),
+        update_cpu_seconds=tuple(processor),
         scores=tuple(scores),
         negative_flips=tuple(flips),
         trained_parameters=strategy.trained_parameters,
@@ -137,7 +151,7 @@ def main(folder: Path, cell: str) -> None:
         setting = Setting(
             task, order.backbone, order.max_tokens, order.threads, order.seed, Path(name), order.held_out, order.recipe
         )
-        found = play(stream, STRATEGIES[order.strategy](setting), task, order.strategy, order.steps)
+        found = play(stream, STRATEGIES[order.strategy](setting), task, order.strategy, order.steps, order.at)
     target = folder / "cells" / f"{cell}.json"
     fresh = target.with_suffix(".fresh")
     fresh.write_bytes(record_json.dumps(found))

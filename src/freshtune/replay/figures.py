@@ -1,6 +1,7 @@
 """From what cells found to the figures that are compared."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from statistics import mean, median
 from typing import Any
 
@@ -30,16 +31,21 @@ def figures(found: Mapping[str, Found], metric: str) -> dict[str, Any]:
 
 
 def _of(found: Found, metric: str) -> dict[str, Any]:
-    last = len(found.scores) - 1
+    arrived = list(pairwise([0, *map(len, found.scores)]))
+    learned = list(zip(found.scores, arrived, strict=True))
+    updates, known = learned[1:], learned[:-1]
     final = estimates(OutcomeTable.of(found.final), (metric,))[metric]
     return {
-        "fresh": _mean([found.scores[step][step] for step in range(1, last + 1)]),
-        "old": _mean([float(np.mean(found.scores[step][:step])) for step in range(1, last + 1)]),
+        "fresh": _mean([score for row, (old, _) in updates for score in row[old:]]),
+        "old": _mean([mean(row[:old]) for row, (old, _) in updates]),
         "final": final.value,
-        "forgetting": _mean([found.scores[step][step] - found.scores[last][step] for step in range(last)]),
+        "forgetting": _mean(
+            [row[part] - found.scores[-1][part] for row, (old, new) in known for part in range(old, new)]
+        ),
         "negative_flips": _mean(list(found.negative_flips)),
         "begin_seconds": found.begin_seconds,
         "update_seconds": list(found.update_seconds),
+        "update_cpu_seconds": list(found.update_cpu_seconds),
         "trained_params": found.trained_parameters,
         "delta_bytes": median(found.update_bytes) if found.update_bytes else 0,
         "intervals": {"final": [final.low, final.high]},

@@ -72,3 +72,5 @@ STRATEGIES: Mapping[str, Callable[[Setting], Strategy]] = {
     "linear": Linear,
     "tfidf-sgd": TfidfSgd,
 }
+DEAR = frozenset({"retrain", "textbook-retrain"})
+"""Those that begin again with all data: played at some increments only, they come to the same there."""
