@@ -16,7 +16,7 @@ from freshtune.cycle.waiting import blamed, others_pending, range_to_learn, reas
 from freshtune.phases import Phases
 from freshtune.records import Delta, LogRange, Release
 from freshtune.settings import Settings, recipe_digest
-from freshtune.ship.bundle import REHEARSAL, TEMPLATE, TOP, files_of, write_top
+from freshtune.ship.bundle import REHEARSAL, TOP, files_of, write_next
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
 
@@ -62,7 +62,7 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             run = run_of(shop, task, champion.id, recipe_digest(settings), gathered.to_learn)
             learned = learn(bundle, gathered, settings.learn, settings.judge.labels, run, phases.on_step)
         with phases("ship"):
-            write_top(bundle.folder / TEMPLATE, learned.challenger.weights, settings.ship.compression, folder)
+            write_next(bundle, learned.challenger.weights, settings.ship.compression, folder)
         with phases("judge"):  # what is judged is what ships
             ours = scorecards(bundle.predictor(folder / TOP), task, gathered.held_out)
             theirs = scorecards(bundle.predictor(), task, gathered.held_out, champion.scorecards)

@@ -74,7 +74,7 @@ class Learn:
         trunk: how the trunk is made where there is no champion.
         first: how the loop runs where there is no champion, over all history.
         fit: how it runs in an update.
-        adapter: which weights learn; one whose parts merge, since what is released is plain weights.
+        adapter: which weights learn.
         losses: terms of the sum.
         memory: what is remembered, and how much of it mixes in.
         average: shares of the tuned weights that are tried against the champion's; the one with the lowest loss on
@@ -90,10 +90,6 @@ class Learn:
     memory: Memory = Balanced()
     average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5,)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
-
-    def __post_init__(self) -> None:
-        if not self.adapter.merges:
-            raise cannot_merge(self.adapter)
 
 
 @dataclass(frozen=True)
@@ -150,9 +146,9 @@ def tune(
             f"It trains from layer {lowest} on, the trunk ends at {cut}.",
             "Choose an adapter above the cut, or make a new trunk: freshtune train.",
         )
-    champion = {name: weight.clone() for name, weight in model.top_state(cut).items()}
     seeded(settings.fit.seed)
     settings.adapter.attach(model)
+    champion = {name: weight.clone() for name, weight in model.top_state(cut).items()}  # new parts as they begin
     sides, told = _sides(lesson, head, teacher, settings.losses), _pruning(settings.adapter, model, on_step)
     report = fit(model, cut, *sides, settings.losses, settings.fit, run, told)
     learned = settled(settings.adapter, model)

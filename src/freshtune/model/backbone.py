@@ -12,6 +12,7 @@ import orjson
 from torch import Tensor
 
 from freshtune.errors import ConfigurationError, IntegrityError, NotFound
+from freshtune.model.adapters.unmerged import hang_stored
 from freshtune.model.blocks import Layer, TextModel
 from freshtune.model.bundled import BUNDLED, bundled_folder, default_cache
 from freshtune.model.families import Architecture, architecture_of, renamed, tapped_layers
@@ -65,7 +66,7 @@ def open_top(config: Mapping[str, Json], cut: int, outputs: int, state: Mapping[
     Args:
         config: :meth:`Architecture.as_json` of the whole model.
         cut: number of layers below.
-        state: every weight of :meth:`TextModel.top_state`.
+        state: every weight of :meth:`TextModel.top_state`; parts that their names speak of are hung on.
 
     Raises:
         IntegrityError: a weight is missing, unknown, or of another shape.
@@ -75,10 +76,11 @@ def open_top(config: Mapping[str, Json], cut: int, outputs: int, state: Mapping[
     # What is drawn here is overwritten; building on torch's meta device instead imports its compiler, for a second.
     with torch.random.fork_rng(devices=[]):
         model = TextModel(Architecture.of_json(config), outputs, cut=cut)
-    try:
-        model.load_state_dict(dict(state))
-    except RuntimeError as error:
-        raise IntegrityError("The stored weights of a release do not fit its model.", str(error)) from None
+        try:
+            hang_stored(model, state)
+            model.load_state_dict(dict(state))
+        except (AttributeError, RuntimeError) as error:
+            raise IntegrityError("The stored weights of a release do not fit its model.", str(error)) from None
     return model.eval()
 
 

@@ -87,6 +87,26 @@ def write_first(model: "TextModel", tokens: Tokens, head: Head, facts: ModelFact
     (folder / MODEL).write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
 
 
+def write_next(bundle: "Bundle", weights: Mapping[str, "Tensor"], compression: Compression, folder: Path) -> None:
+    """Write a challenger's top: on its champion's template, or on a new one where its weights are others by name or
+    shape."""
+    template = bundle.folder / TEMPLATE
+    if _shapes(bundle.folder / WEIGHTS) != {name: list(weight.shape) for name, weight in weights.items()}:
+        from freshtune.model.backbone import open_top
+
+        template, facts = folder / TEMPLATE, bundle.facts
+        model = open_top(facts.architecture, facts.cut, len(weights["head.bias"]), weights)
+        export_top(model, facts.cut, template)
+    write_top(template, weights, compression, folder)
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    from safetensors import safe_open
+
+    with safe_open(path, "numpy") as stored:
+        return {name: stored.get_slice(name).get_shape() for name in stored.keys()}  # noqa: SIM118
+
+
 def write_top(template: Path, weights: Mapping[str, "Tensor"], compression: Compression, folder: Path) -> None:
     """Write a top's weights, exact for the next update and compressed for serving."""
     from safetensors.torch import save_file

@@ -53,7 +53,15 @@ def export_top(model: "TextModel", cut: int, path: Path) -> None:
             return self.model.upper(hidden, None, cut)
 
     rows = len(model.architecture.read) if cut == model.layers else 3
-    _export(Top(), torch.zeros(2, rows, model.width), ("hidden", "logits"), path)
+    state = model.top_state(cut)
+    values = {name: value.numpy().copy() for name, value in state.items()}
+    try:
+        for number, value in enumerate(state.values(), 1):  # the exporter makes one of all weights that are equal
+            value.fill_(number)
+        _export(Top(), torch.zeros(2, rows, model.width), ("hidden", "logits"), path)
+    finally:
+        model.load_top({name: torch.from_numpy(value) for name, value in values.items()})
+    TopTemplate(path).write_top(values, path)
 
 
 def _export(part: "nn.Module", example: "Tensor", names: tuple[str, str], path: Path) -> None:

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from freshtune.errors import ConfigurationError
-from freshtune.learn.challenger import Learn, Lesson, begin, tune
+from freshtune.learn.challenger import Learn, Lesson, TrunkTuning, begin, tune
 from freshtune.learn.fit import Fit, Step, averaged, predict
 from freshtune.learn.state import Run
-from freshtune.model.adapters import ADAPTERS
-from freshtune.model.adapters.settling import settled
+from freshtune.model.backbone import open_top
 from freshtune.model.blocks import TextModel
 from freshtune.records import Example
 from tests.model.adapters.toys import (
@@ -23,8 +22,7 @@ from tests.model.adapters.toys import (
     EVERY_HEAD,
     MERGING,
     SETTINGS,
-    answers,
-    batch_of,
+    UNMERGED,
     copied,
     examples_of,
     open_model,
@@ -115,17 +113,28 @@ def test_below_the_cut_the_cached_trunk_is_refused(name: str) -> None:
     assert all(torch.equal(value, base[key]) for key, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("name", sorted(set(ADAPTERS) - set(MERGING)))
-def test_what_does_not_merge_is_refused_and_stays_as_it_is(name: str) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be released") as refused:
-        replace(LEARN, adapter=SETTINGS[name]())
+@pytest.mark.parametrize("name", UNMERGED)
+def test_a_trunk_is_not_tuned_by_what_does_not_merge(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot tune a trunk") as refused:
+        TrunkTuning(adapter=SETTINGS[name]())
     assert name in refused.value.what.lower()
-    assert "plain weights" in refused.value.why
     assert "lora" in refused.value.mend
-    model = open_model()
-    SETTINGS[name]().attach(model)
-    before, said = copied(model), answers(model, batch := batch_of("score"))
-    with pytest.raises(ConfigurationError, match="cannot be released"):
-        settled(SETTINGS[name](), model)
-    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-    assert torch.equal(answers(model, batch), said)
+
+
+@product_of(UNMERGED)
+def test_parts_that_stay_learn_in_an_update_and_in_the_next(name: str, family: str, kind: str) -> None:
+    head, _ = EVERY_HEAD[kind]
+    model = open_model(family, head.outputs)
+    plain = set(model.top_state(CUT))
+    material = lesson_of(model, kind, CUT)
+    settings = replace(LEARN, adapter=SETTINGS[name]())
+    told = predict(model, CUT, material.inputs)
+    first = tune(model, CUT, head, material, told, settings).weights
+    parts = set(first) - plain
+    assert parts == set(first) - {key for key in first if f".{name}." not in key}
+    stored = {key: value.clone() for key, value in first.items()}
+    top = open_top(model.architecture.as_json(), CUT, head.outputs, stored)
+    second = tune(top, CUT, head, material, predict(top, CUT, material.inputs), settings).weights
+    assert set(second) == set(stored)
+    changed = {key for key, value in second.items() if not torch.equal(value, stored[key])}
+    assert changed == parts | {"head.weight", "head.bias"}

@@ -32,8 +32,6 @@ WRONG: Mapping[str, str] = {
     "{name='ia3', k=0}": "k = 0 is too small",
     "{name='bottleneck', size=0}": "size = 0 is too small",
     "{name='bottleneck', k=0}": "k = 0 is too small",
-    "{name='bottleneck'}": "Choose lora, the nearest that merges.",
-    "{name='prefix'}": "Choose lora, the nearest that merges.",
     "{name='prefix', length=0}": "length = 0 is too small",
     "{name='prefix', k=0}": "k = 0 is too small",
     "{name='trainable_tokens', rows=[-1]}": "rows",

@@ -28,10 +28,9 @@ from freshtune.model.heads.classes import Classes
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
 from freshtune.records import Json, Label
-from tests.model.tiny_models import LAYERS, library_model
+from tests.model.tiny_models import FAMILIES, LAYERS, library_model
 
 CUT = LAYERS - 1
-FAMILIES = ("bert", "ernie", "gpt2")
 EVERY_HEAD: Mapping[str, tuple[Head, tuple[Label, ...]]] = {
     "classes": (Classes(("差", "good", "手机")), ("差", "good", "手机", "差", "good", "手机")),
     "ordinal": (Ordinal(1, 5), (1, 2, 3, 4, 5, 1)),
@@ -50,6 +49,7 @@ SETTINGS: Mapping[str, Callable[[], Adapter]] = {
 }
 BELOW_THE_CUT = {"full", "trainable_tokens"}
 MERGING = [name for name, member in ADAPTERS.items() if member.merges]
+UNMERGED = [name for name in ADAPTERS if name not in MERGING]
 
 
 def product_of(names: list[str]) -> pytest.MarkDecorator:
@@ -110,6 +110,16 @@ def trained(model: TextModel, batch: Batch, steps: int, rate: float = 0.01) -> l
         optimiser.step()
         losses.append(float(loss.detach()))
     return losses
+
+
+def trained_above(model: TextModel, hidden: Tensor, batch: Batch, steps: int = 3) -> None:
+    """Some steps above the cut, on what the trunk gives."""
+    optimiser = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], 0.03)
+    for _ in range(steps):
+        loss = Supervised()(batch, model.train().upper(hidden, batch.attention_mask, CUT))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
 
 
 def still(model: TextModel) -> None:

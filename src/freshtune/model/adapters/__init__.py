@@ -22,7 +22,8 @@ class Adapter(Protocol):
     """A choice of trainable weights. A member is a frozen dataclass whose fields are its settings.
 
     Attributes:
-        merges: whether :meth:`settle` can turn what was learned into plain weights, so that serving never pays for it.
+        merges: whether :meth:`settle` turns what was learned into plain weights, so that serving never pays for it;
+            where not, the parts stay on the model and are stored, exported and served with it.
     """
 
     merges: ClassVar[bool]
@@ -34,14 +35,16 @@ class Adapter(Protocol):
         """Set ``requires_grad`` of every parameter and hang new parts on the model.
 
         Its own weights keep their names and values, and its outputs stay the same. First values of new parts come from
-        torch's global generator.
+        torch's global generator. Parts that do not merge and hang there already, of the champion, learn on.
+
+        Raises:
+            ConfigurationError: the model cannot have such parts, or has them in another size; nothing is changed.
         """
 
     def settle(self, model: "TextModel") -> None:
         """Merge the parts into the model's own weights and take them off: the same outputs of a plain model.
 
-        Raises:
-            ConfigurationError: the member's parts cannot be merged; nothing is changed.
+        A member that does not merge leaves its parts where they are.
         """
 
 

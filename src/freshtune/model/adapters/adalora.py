@@ -79,7 +79,7 @@ class AdaLora(Uppermost):
             left = torch.randn(linear.out_features, self.rank)
             right = torch.randn(self.rank, linear.in_features)
             part = nn.ParameterDict({"left": left, "singular": torch.zeros(self.rank), "right": right})
-            hang(linear, _PART, part, linear.register_forward_hook(self._added))
+            hang(linear, _PART, part, linear.register_forward_hook(self._added, prepend=True))
 
     def settle(self, model: "TextModel") -> None:
         import torch

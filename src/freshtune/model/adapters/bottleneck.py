@@ -1,25 +1,25 @@
 """A small network after each part of a layer."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from freshtune.model.adapters.parts import Uppermost, hang, head_alone, linears, require_positive
-from freshtune.model.adapters.unmerged import cannot_merge
+from freshtune.model.adapters.unmerged import of_another_size
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from freshtune.model.backbone import TextModel
 
-_PART = "bottleneck"
+PART = "bottleneck"
 
 
 @dataclass(frozen=True)
 class Bottleneck(Uppermost):
     """``h`` becomes ``h + up(gelu(down(h)))`` after attention and after the inner part, before each is added.
 
-    ``up`` is zero at the start. The norms stay frozen. For comparison: what is not linear does not merge into weights,
-    so a release cannot be made of it.
+    ``up`` is zero at the start. The norms stay frozen. What is not linear does not merge into weights: the small
+    networks are released and served as they are, and each text pays for them.
 
     Source: Houlsby et al., *Parameter-efficient transfer learning for NLP*, 2019.
 
@@ -39,20 +39,31 @@ class Bottleneck(Uppermost):
         require_positive(self.name, "size", self.size)
 
     def attach(self, model: "TextModel") -> None:
-        from torch import nn
-
+        places: list[Any] = list(linears(model, self.k, ("attention_out", "inner_out")))
+        for place in places:
+            if hasattr(place, PART) and (size := place.get_submodule(PART)[0].out_features) != self.size:
+                raise of_another_size(self.name, "size", self.size, size)
         head_alone(model)
-        for linear in linears(model, self.k, ("attention_out", "inner_out")):
-            up = nn.Linear(self.size, model.width)
-            nn.init.zeros_(up.weight)
-            nn.init.zeros_(up.bias)
-            part = nn.Sequential(nn.Linear(model.width, self.size), nn.GELU(), up)
-            hang(linear, _PART, part, linear.register_forward_hook(_added))
+        for place in places:
+            if not hasattr(place, PART):
+                hang_bottleneck(place, self.size)
+            place.get_submodule(PART).requires_grad_(True)
 
-    def settle(self, model: "TextModel") -> None:  # noqa: ARG002
-        raise cannot_merge(self)
+    def settle(self, model: "TextModel") -> None:
+        """Nothing: its parts stay."""
+
+
+def hang_bottleneck(linear: Any, size: int) -> None:
+    """Hang a small network on a linear map, its effect zero."""
+    from torch import nn
+
+    up = nn.Linear(size, linear.out_features)
+    nn.init.zeros_(up.weight)
+    nn.init.zeros_(up.bias)
+    part = nn.Sequential(nn.Linear(linear.out_features, size), nn.GELU(), up)
+    hang(linear, PART, part, linear.register_forward_hook(_added))
 
 
 def _added(linear: "nn.Module", inputs: tuple["Tensor"], output: "Tensor") -> "Tensor":  # noqa: ARG001
-    change: Tensor = linear.get_submodule(_PART)(output)
+    change: Tensor = linear.get_submodule(PART)(output)
     return output + change

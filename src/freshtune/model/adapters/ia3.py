@@ -33,7 +33,7 @@ class Ia3(Uppermost):
         head_alone(model)
         for block in top_blocks(model, self.k):
             outgoing = nn.ParameterDict({"outgoing": torch.ones(2 * model.width)})
-            hang(block.qkv, _PART, outgoing, block.qkv.register_forward_hook(_outgoing))
+            hang(block.qkv, _PART, outgoing, block.qkv.register_forward_hook(_outgoing, prepend=True))
             incoming = nn.ParameterDict({"incoming": torch.ones(block.inner_out.in_features)})
             hang(block.inner_out, _PART, incoming, block.inner_out.register_forward_pre_hook(_incoming))
 

@@ -62,7 +62,7 @@ class Lora(Uppermost):
             down = torch.empty(self.rank, linear.in_features)
             nn.init.kaiming_uniform_(down, a=5**0.5)
             part = nn.ParameterDict({"down": down, "up": torch.zeros(linear.out_features, self.rank)})
-            hang(linear, _PART, part, linear.register_forward_hook(self._added))
+            hang(linear, _PART, part, linear.register_forward_hook(self._added, prepend=True))
 
     def settle(self, model: "TextModel") -> None:
         import torch

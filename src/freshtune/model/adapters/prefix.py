@@ -1,15 +1,18 @@
 """Learned keys and values that every token can look at."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from freshtune.model.adapters.parts import Uppermost, head_alone, require_positive, top_blocks
-from freshtune.model.adapters.unmerged import cannot_merge
+from freshtune.model.adapters.unmerged import of_another_size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from freshtune.model.backbone import Layer, TextModel
+
+PART = "prefix"
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Prefix(Uppermost):
     """``length`` learned keys and values a layer; what is seen in them is added to attention through a gate a head.
 
     The gates are zero at the start, so that attaching changes nothing; a prefix in the same softmax as the tokens
-    would. For comparison: a prefix is no weight of the model, so a release cannot be made of it.
+    would. A prefix is no weight of a layer and does not merge: it is released and served as it is, and each text pays
+    for looking at it.
 
     Source: Li and Liang, *Prefix-tuning*, 2021; the gate: Zhang et al., *LLaMA-Adapter*, 2023.
 
@@ -37,22 +41,31 @@ class Prefix(Uppermost):
         require_positive(self.name, "length", self.length)
 
     def attach(self, model: "TextModel") -> None:
-        import torch
-        from torch import nn
-
+        blocks = list(top_blocks(model, self.k))
+        for block in blocks:
+            if hasattr(block, PART) and (length := len(_parts(block)["key"])) != self.length:
+                raise of_another_size(self.name, "length", self.length, length)
         head_alone(model)
-        prefixed = _prefixed()
-        for block in top_blocks(model, self.k):
-            if hasattr(block, "prefix"):
-                raise ValueError("There is a prefix already.")
-            keys, values = torch.randn(2, self.length, model.width)
-            block.prefix = nn.ParameterDict({"key": keys, "value": values, "gate": torch.zeros(block.heads)})
-            block.__class__ = prefixed
+        for block in blocks:
+            if not hasattr(block, PART):
+                hang_prefix(block, self.length)
+            block.get_submodule(PART).requires_grad_(True)
 
-    def settle(self, model: "TextModel") -> None:  # noqa: ARG002
-        raise cannot_merge(self)
+    def settle(self, model: "TextModel") -> None:
+        """Nothing: its parts stay."""
 
 
+def hang_prefix(block: Any, length: int) -> None:
+    """Give a layer so many keys and values of its own, its gates shut."""
+    import torch
+    from torch import nn
+
+    keys, values = torch.randn(2, length, block.width)
+    block.add_module(PART, nn.ParameterDict({"key": keys, "value": values, "gate": torch.zeros(block.heads)}))
+    block.__class__ = _prefixed()
+
+
+@cache
 def _prefixed() -> type["Layer"]:
     """The class of a layer with a prefix; made when it is needed, since its parent imports torch."""
     from freshtune.model.blocks import Layer, attention
@@ -70,7 +83,7 @@ def _seen(query: "Tensor", layer: "Layer") -> "Tensor":
     """What each token sees in the prefix, ``[b, t, width]``, times its head's gate."""
     from torch.nn import functional
 
-    prefix = dict(layer.get_submodule("prefix").named_parameters())
+    prefix = _parts(layer)
     batch, length, width = query.shape
     queries = query.view(batch, length, layer.heads, -1).transpose(1, 2)
     keys, values = (
@@ -84,3 +97,7 @@ def _seen(query: "Tensor", layer: "Layer") -> "Tensor":
     seen = functional.scaled_dot_product_attention(queries, keys, values)
     gated = seen * prefix["gate"].to(query.dtype).tanh()[:, None, None]
     return gated.transpose(1, 2).reshape(batch, length, width)
+
+
+def _parts(layer: "Layer") -> dict[str, "Tensor"]:
+    return dict(layer.get_submodule(PART).named_parameters())
