@@ -13,6 +13,7 @@ from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.rehearsal import Rehearsal
 from freshtune.cycle.trial import judged_first, judged_update, measured, scorecards
 from freshtune.cycle.waiting import blamed, others_pending, range_to_learn, reason_to_wait
+from freshtune.model.adapters.settling import factors as factors_of
 from freshtune.phases import Phases
 from freshtune.records import Delta, LogRange, Release
 from freshtune.settings import Settings, recipe_digest
@@ -62,7 +63,9 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             run = run_of(shop, task, champion.id, recipe_digest(settings), gathered.to_learn)
             learned = learn(bundle, gathered, settings.learn, settings.judge.labels, run, phases.on_step)
         with phases("ship"):
-            write_next(bundle, learned.challenger.weights, settings.ship.compression, folder)
+            became = learned.challenger
+            factors = factors_of(settings.learn.adapter, became.learned, became.share)
+            write_next(bundle, became.weights, factors, settings.ship.compression, folder)
         with phases("judge"):  # what is judged is what ships
             ours = scorecards(bundle.predictor(folder / TOP), task, gathered.held_out)
             theirs = scorecards(bundle.predictor(), task, gathered.held_out, champion.scorecards)

@@ -31,6 +31,8 @@ class TrainingSet:
         teacher: the champion's logits, float32 ``[n, outputs]``; None where there is no teacher.
         groups: int64 ``[n]``, the same for rows that are compared with each other and so must meet in one batch;
             None where no term compares rows.
+        teacher_vectors: what a teacher's head reads of each text, float32 ``[n, its taps * its width]``, of whatever
+            network; None where no term follows them.
     """
 
     head: Head
@@ -40,6 +42,7 @@ class TrainingSet:
     remembered: NDArray[np.bool_]
     teacher: NDArray[np.float32] | None = None
     groups: NDArray[np.int64] | None = None
+    teacher_vectors: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -71,6 +74,7 @@ class Batch:
     teacher: "torch.Tensor | None"
     groups: "torch.Tensor | None" = None
     counts: "torch.Tensor | None" = None
+    teacher_vectors: "torch.Tensor | None" = None
 
 
 def length_batches(
@@ -148,6 +152,7 @@ def assemble(examples: TrainingSet, rows: NDArray[np.int64]) -> Batch:
         teacher=None if examples.teacher is None else torch.from_numpy(examples.teacher[rows]),
         groups=None if examples.groups is None else torch.from_numpy(examples.groups[rows]),
         counts=examples.counts,
+        teacher_vectors=None if examples.teacher_vectors is None else torch.from_numpy(examples.teacher_vectors[rows]),
     )
 
 

@@ -1,7 +1,7 @@
 """From a champion's top and some examples to a challenger's: what the loop is fed, and what becomes of its weights."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -10,9 +10,10 @@ from pydantic import Field
 
 from freshtune.errors import ConfigurationError
 from freshtune.learn.batches import TrainingSet
-from freshtune.learn.fit import Fit, FitReport, Step, averaged, fit, seeded, supervised_loss
-from freshtune.learn.losses import COMPARING, LABELLED, Loss
+from freshtune.learn.fit import Fit, FitReport, Step, averaged, fit, seeded, supervised_loss, vectors
+from freshtune.learn.losses import COMPARING, LABELLED, TAUGHT, Loss
 from freshtune.learn.losses.distillation import Distillation
+from freshtune.learn.losses.hidden_states import HiddenStates
 from freshtune.learn.losses.supervised import Supervised
 from freshtune.learn.memory import Memory
 from freshtune.learn.memory.balanced import Balanced
@@ -94,12 +95,18 @@ class Learn:
 
 @dataclass(frozen=True)
 class Lesson:
-    """Examples with what the first trained layer reads of each; ``remembered`` marks those out of memory."""
+    """Examples with what the first trained layer reads of each.
+
+    Attributes:
+        remembered: marks those out of memory.
+        teacher_vectors: see :class:`freshtune.learn.batches.TrainingSet`; left out, the champion's in an update.
+    """
 
     examples: Sequence[Example]
     inputs: Inputs
     remembered: NDArray[np.bool_]
     development: NDArray[np.bool_]
+    teacher_vectors: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,7 @@ def tune(
             f"It trains from layer {lowest} on, the trunk ends at {cut}.",
             "Choose an adapter above the cut, or make a new trunk: freshtune train.",
         )
+    lesson = _followed(model, cut, lesson, settings.losses)
     seeded(settings.fit.seed)
     settings.adapter.attach(model)
     champion = {name: weight.clone() for name, weight in model.top_state(cut).items()}  # new parts as they begin
@@ -167,7 +175,7 @@ def begin(
     run: Run | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Challenger:
-    """Train a first model: no teacher, no average. All loss terms apply but distillation."""
+    """Train a first model: no teacher, no average. All loss terms apply but those with a teacher."""
     settings.adapter.attach(model)
     terms = _terms_of_a_beginning(settings.losses)
     told = _pruning(settings.adapter, model, on_step)
@@ -219,9 +227,17 @@ def begin_with_the_usual(model: "TextModel", head: Head, lesson: Lesson) -> None
 
 
 def _terms_of_a_beginning(losses: Sequence[Loss]) -> list[Loss]:
-    """All terms apply but distillation; where none of them learns labels, the supervised one does."""
-    terms = [term for term in losses if not isinstance(term, Distillation)]
+    """All terms apply but those with a teacher; where none of them learns labels, the supervised one does."""
+    terms = [term for term in losses if not isinstance(term, TAUGHT)]
     return terms if any(isinstance(term, LABELLED) for term in terms) else [Supervised(), *terms]
+
+
+def _followed(model: "TextModel", cut: int, lesson: Lesson, terms: Sequence[Loss]) -> Lesson:
+    """The lesson with the champion's vectors, where a term follows them."""
+    wanted = any(isinstance(term, HiddenStates) and term.weight > 0 for term in terms)
+    if not wanted or lesson.teacher_vectors is not None or not len(lesson.inputs):
+        return lesson
+    return replace(lesson, teacher_vectors=vectors(model, cut, lesson.inputs))
 
 
 def _pruning(adapter: Adapter, model: "TextModel", on_step: Callable[[Step], None]) -> Callable[[Step], None]:
@@ -252,6 +268,7 @@ def _sides(
             remembered=lesson.remembered[rows],
             teacher=None if teacher is None else teacher[rows],
             groups=_groups(examples) if compared else None,
+            teacher_vectors=None if lesson.teacher_vectors is None else lesson.teacher_vectors[rows],
         )
 
     return of(np.flatnonzero(~lesson.development)), of(np.flatnonzero(lesson.development))

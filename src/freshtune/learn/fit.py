@@ -155,17 +155,32 @@ def fit(
 
 def predict(model: "TextModel", cut: int, inputs: Sequence[NDArray[np.generic]]) -> NDArray[np.float32]:
     """Logits, float32 ``[n, outputs]``, of rows as in TrainingSet.inputs; in evaluation mode, without dropout."""
+    return _asked(model, cut, inputs, model.head.out_features, model.answered)
+
+
+def vectors(model: "TextModel", cut: int, inputs: Sequence[NDArray[np.generic]]) -> NDArray[np.float32]:
+    """What the head reads of each row, float32 ``[n, taps * width]``; else as :func:`predict`."""
+    return _asked(model, cut, inputs, model.head.in_features, lambda read: read)
+
+
+def _asked(
+    model: "TextModel",
+    cut: int,
+    inputs: Sequence[NDArray[np.generic]],
+    width: int,
+    answer: "Callable[[Tensor], Tensor]",
+) -> NDArray[np.float32]:
     import torch
 
-    logits = np.zeros((len(inputs), model.head.out_features), np.float32)
+    answers = np.zeros((len(inputs), width), np.float32)
     training = model.training
     model.eval()
     with torch.inference_mode(), precision():
         for rows in length_batches([len(row) for row in inputs], _PREDICTION_TOKENS):
             block, mask = padded([inputs[row] for row in rows])
-            logits[rows] = _forward(model, block, mask, cut).float().numpy()
+            answers[rows] = answer(_read(model, block, mask, cut)).float().numpy()
     model.train(training)
-    return logits
+    return answers
 
 
 def supervised_loss(model: "TextModel", cut: int, development: TrainingSet) -> float:
@@ -207,8 +222,9 @@ def _gradient(model: "TextModel", cut: int, batches: Sequence[Batch], terms: Seq
     whole = 0.0
     for batch in batches:
         with precision():
-            logits = _forward(model, batch.inputs, batch.attention_mask, cut).float()
-        trained = _trained(model, cut, batch, state)
+            read = _read(model, batch.inputs, batch.attention_mask, cut)
+            logits = model.answered(read).float()
+        trained = _trained(model, cut, batch, state, read)
         loss = sum((term.weight * term(batch, logits, trained) for term in terms), logits.new_zeros(()))
         share = len(batch.inputs) / examples
         whole += share * float(loss.detach())
@@ -218,7 +234,7 @@ def _gradient(model: "TextModel", cut: int, batches: Sequence[Batch], terms: Seq
     return whole
 
 
-def _trained(model: "TextModel", cut: int, batch: Batch, state: State) -> Trained:
+def _trained(model: "TextModel", cut: int, batch: Batch, state: State, read: "Tensor") -> Trained:
     """The model as the terms of one step see it."""
     import torch
 
@@ -233,7 +249,7 @@ def _trained(model: "TextModel", cut: int, batch: Batch, state: State) -> Traine
             above = cut if batch.inputs.dtype.is_floating_point else 0
             return model.upper(inputs, batch.attention_mask, above).float()
 
-    return Trained(hidden, logits, state.weights, state.begun, state.importance)
+    return Trained(hidden, logits, state.weights, state.begun, state.importance, read)
 
 
 def _importance(
@@ -247,17 +263,18 @@ def _importance(
     def ask(row: int) -> "Tensor":
         inputs, mask = padded([examples.inputs[row]])
         with precision():
-            return _forward(model, inputs, mask, cut).float()
+            return model.answered(_read(model, inputs, mask, cut)).float()
 
     model.eval()
     with held_at(state.weights, state.begun):
         return fisher(examples.head, rows, ask, state.weights, seed)
 
 
-def _forward(model: "TextModel", inputs: "Tensor", mask: "Tensor", cut: int) -> "Tensor":
+def _read(model: "TextModel", inputs: "Tensor", mask: "Tensor", cut: int) -> "Tensor":
+    """What the head reads of a batch."""
     if inputs.dtype.is_floating_point:
-        return model.upper(inputs, mask, cut)
-    return model(inputs, mask)  # type: ignore[no-any-return]
+        return model.read(inputs, mask, cut)
+    return model.read(model.lower(inputs, mask, 0), mask, 0)
 
 
 def _plan(examples: TrainingSet, settings: Fit) -> list[list[NDArray[np.int64]]]:

@@ -189,8 +189,15 @@ class TextModel(nn.Module):
 
     def upper(self, hidden: Tensor, attention_mask: Tensor | None, cut: int) -> Tensor:
         """The layers from ``cut`` on, pooling and head: logits ``[b, outputs]`` of a hidden state of :meth:`lower`."""
-        vectors = hidden if cut == self.layers else self._tapped(hidden, attention_mask, cut)
-        return cast(Tensor, self.head(functional.dropout(vectors.flatten(1), self.dropout, self.head.training)))
+        return self.answered(self.read(hidden, attention_mask, cut))
+
+    def read(self, hidden: Tensor, attention_mask: Tensor | None, cut: int) -> Tensor:
+        """The layers from ``cut`` on and pooling: what the head reads of each text, ``[b, taps * width]``."""
+        return (hidden if cut == self.layers else self._tapped(hidden, attention_mask, cut)).flatten(1)
+
+    def answered(self, vectors: Tensor) -> Tensor:
+        """Logits ``[b, outputs]`` of what :meth:`read` gave."""
+        return cast(Tensor, self.head(functional.dropout(vectors, self.dropout, self.head.training)))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Logits ``[b, outputs]`` of the whole model."""

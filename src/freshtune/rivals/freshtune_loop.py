@@ -12,6 +12,7 @@ from freshtune.model.predictor import Predictor
 from freshtune.model.trunk_cache import TrunkCache
 from freshtune.records import Example, Json, Release
 from freshtune.settings import read_settings
+from freshtune.ship.changes import top_weights
 from freshtune.workspace import create_workspace
 
 if TYPE_CHECKING:
@@ -60,11 +61,7 @@ class FreshtuneLoop:
 
     @property
     def trained_parameters(self) -> int:
-        from safetensors import safe_open
-
-        release = self._live()
-        with safe_open(self._shop.registry.load_file(release, "top.safetensors"), "numpy") as weights:
-            return sum(int(weights.get_tensor(name).size) for name in weights.keys())  # noqa: SIM118
+        return sum(int(weight.size) for weight in top_weights(self._shop.registry, self._live().id).values())
 
     @property
     def update_bytes(self) -> int:

@@ -14,6 +14,17 @@ from freshtune.model.onnx_model import OnnxModel, OnnxTrunk, Trunk, described_mo
 from freshtune.model.tokens import Tokens
 from freshtune.model.trunk_cache import CachedTrunk, TrunkCache
 from freshtune.records import Json
+from freshtune.ship.changes import (
+    CHANGE,
+    LONGEST,
+    WEIGHTS,
+    Floats,
+    change_of,
+    facts_of_change,
+    is_small,
+    rebuilt,
+    write_change,
+)
 from freshtune.ship.compression import Compression
 from freshtune.ship.export import TopTemplate, export_top, export_trunk
 
@@ -22,7 +33,7 @@ if TYPE_CHECKING:
 
     from freshtune.model.backbone import TextModel
 
-TRUNK, TOP, TEMPLATE, WEIGHTS = "trunk.onnx", "top.onnx", "top_template.onnx", "top.safetensors"
+TRUNK, TOP, TEMPLATE = "trunk.onnx", "top.onnx", "top_template.onnx"
 MODEL, TOKENIZER, REHEARSAL = "model.json", "tokenizer.json", "rehearsal.json"
 SERVED = (TRUNK, TOP, MODEL, TOKENIZER)
 """What must be loaded to serve."""
@@ -87,33 +98,59 @@ def write_first(model: "TextModel", tokens: Tokens, head: Head, facts: ModelFact
     (folder / MODEL).write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
 
 
-def write_next(bundle: "Bundle", weights: Mapping[str, "Tensor"], compression: Compression, folder: Path) -> None:
-    """Write a challenger's top: on its champion's template, or on a new one where its weights are others by name or
-    shape."""
+def write_next(
+    bundle: "Bundle",
+    weights: Mapping[str, "Tensor"],
+    factors: Mapping[str, Mapping[str, "Tensor"]],
+    compression: Compression,
+    folder: Path,
+) -> None:
+    """Write a challenger's top: what changed since its champion where that is small, else its weights whole.
+
+    The graph is filled with what comes of the stored bytes, on the champion's template, or on a new one where the
+    weights are others by name or shape.
+
+    Args:
+        factors: see :func:`freshtune.ship.changes.change_of`.
+    """
+    from safetensors.numpy import load_file, save_file
+
+    parent = load_file(bundle.folder / WEIGHTS)
+    whole = {name: weight.contiguous().numpy() for name, weight in weights.items()}
+    small = {name: {part: value.numpy() for part, value in parts.items()} for name, parts in factors.items()}
+    stored = change_of(whole, parent, small)
+    _, steps = facts_of_change(bundle.folder / CHANGE)
+    if is_small(stored, whole) and steps < LONGEST:
+        whole = rebuilt(parent, stored)
+        write_change(stored, whole, steps + 1, folder / CHANGE)
+    else:
+        save_file(whole, folder / WEIGHTS)
     template = bundle.folder / TEMPLATE
-    if _shapes(bundle.folder / WEIGHTS) != {name: list(weight.shape) for name, weight in weights.items()}:
-        from freshtune.model.backbone import open_top
-
-        template, facts = folder / TEMPLATE, bundle.facts
-        model = open_top(facts.architecture, facts.cut, len(weights["head.bias"]), weights)
-        export_top(model, facts.cut, template)
-    write_top(template, weights, compression, folder)
+    if {name: value.shape for name, value in parent.items()} != {name: value.shape for name, value in whole.items()}:
+        template = _new_template(bundle.facts, weights, folder)
+    _write_graph(template, whole, compression, folder)
 
 
-def _shapes(path: Path) -> dict[str, list[int]]:
-    from safetensors import safe_open
+def _new_template(facts: ModelFacts, weights: Mapping[str, "Tensor"], folder: Path) -> Path:
+    from freshtune.model.backbone import open_top
 
-    with safe_open(path, "numpy") as stored:
-        return {name: stored.get_slice(name).get_shape() for name in stored.keys()}  # noqa: SIM118
+    model = open_top(facts.architecture, facts.cut, len(weights["head.bias"]), weights)
+    export_top(model, facts.cut, folder / TEMPLATE)
+    return folder / TEMPLATE
 
 
 def write_top(template: Path, weights: Mapping[str, "Tensor"], compression: Compression, folder: Path) -> None:
     """Write a top's weights, exact for the next update and compressed for serving."""
-    from safetensors.torch import save_file
+    from safetensors.numpy import save_file
 
-    save_file({name: weight.contiguous() for name, weight in weights.items()}, folder / WEIGHTS)
+    whole = {name: weight.contiguous().numpy() for name, weight in weights.items()}
+    save_file(whole, folder / WEIGHTS)
+    _write_graph(template, whole, compression, folder)
+
+
+def _write_graph(template: Path, weights: Mapping[str, Floats], compression: Compression, folder: Path) -> None:
     whole = folder / "top.whole.onnx"
-    TopTemplate(template).write_top({name: weight.numpy() for name, weight in weights.items()}, whole)
+    TopTemplate(template).write_top(weights, whole)
     compression.apply(whole, folder / TOP)
     whole.unlink()
 
@@ -179,6 +216,9 @@ def open_bundle(folder: Path, cache: TrunkCache | None, threads: int) -> Bundle:
 
 
 def files_of(*folders: Path) -> dict[str, Path]:
-    """Every file of a release by its name; a later folder's files stand in for an earlier one's."""
-    names = (*SERVED, TEMPLATE, WEIGHTS)
-    return {name: folder / name for folder in folders for name in names if (folder / name).is_file()}
+    """Every file of a release by its name; a later folder's files stand in for an earlier one's.
+
+    The weights, or what changed of them, are the last folder's own.
+    """
+    shared = {name: folder / name for folder in folders for name in (*SERVED, TEMPLATE) if (folder / name).is_file()}
+    return shared | {name: folders[-1] / name for name in (WEIGHTS, CHANGE) if (folders[-1] / name).is_file()}

@@ -6,14 +6,17 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from freshtune.errors import IntegrityError
 from freshtune.ship.artefacts import digest_of
+from freshtune.ship.changes import CHANGE, WEIGHTS, digest_of_weights, facts_of_change, top_weights
 from freshtune.ship.registry import Registry
 
 
 def checkout(registry: Registry, release: str, folder: Path) -> Path:
     """Lay a release out as ``folder/<release id>``; every file is verified first, each time.
 
-    Files are linked where the store is on the same disk, so a checkout costs no space and outlives ``prune``.
+    Weights that are stored as what changed are rebuilt. Files are linked where the store is on the same disk, so a
+    checkout costs no space and outlives ``prune``.
 
     Args:
         registry: where the release is.
@@ -38,6 +41,8 @@ def checkout(registry: Registry, release: str, folder: Path) -> Path:
         building.mkdir()
         for file, digest in artefacts.items():
             _link(registry.artefacts.path(digest), building / file)
+        if CHANGE in artefacts:
+            _rebuild(registry, summary.id, building)
         try:
             building.rename(target)
         except OSError:
@@ -46,7 +51,24 @@ def checkout(registry: Registry, release: str, folder: Path) -> Path:
 
 
 def _same(folder: Path, artefacts: Mapping[str, str]) -> bool:
-    return all((folder / name).is_file() and digest_of(folder / name) == digest for name, digest in artefacts.items())
+    whole = all((folder / name).is_file() and digest_of(folder / name) == digest for name, digest in artefacts.items())
+    return whole and (CHANGE not in artefacts or _is_rebuilt(folder))
+
+
+def _is_rebuilt(folder: Path) -> bool:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return digest_of_weights(load_file(folder / WEIGHTS)) == facts_of_change(folder / CHANGE)[0]
+    except (OSError, SafetensorError, IntegrityError):
+        return False
+
+
+def _rebuild(registry: Registry, release: str, folder: Path) -> None:
+    from safetensors.numpy import save_file
+
+    save_file(top_weights(registry, release), folder / WEIGHTS)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ from freshtune import record_json
 from freshtune.errors import IntegrityError, NotFound, UsageError
 from freshtune.records import Json, Release
 from freshtune.ship.artefacts import digest_of
+from freshtune.ship.changes import CHANGE, WEIGHTS, top_weights
 from freshtune.ship.model_card import DATA_WINDOW, DataWindow, base_model, model_card
 from freshtune.ship.registry_reader import RegistryReader
 from freshtune.ship.release_rows import MANIFEST, VERDICT
@@ -18,7 +19,7 @@ from freshtune.ship.release_rows import MANIFEST, VERDICT
 _NEEDED = ("trunk.onnx", "top.onnx", "tokenizer.json", "model.json")
 _MADE_HERE = ("config.json", "tokenizer_config.json", "README.md")
 # Nothing else leaves the house: scorecards name examples by the sender's ids, remembered examples are customers' texts.
-_PUBLIC = {*_NEEDED, "top.safetensors", "vocab.txt", DATA_WINDOW, MANIFEST, VERDICT}
+_PUBLIC = {*_NEEDED, WEIGHTS, "vocab.txt", DATA_WINDOW, MANIFEST, VERDICT}
 
 
 def export_hub(release: str, registry: RegistryReader, folder: Path) -> Path:
@@ -57,6 +58,9 @@ def export_hub(release: str, registry: RegistryReader, folder: Path) -> Path:
 
 def _fill(folder: Path, release: Release, registry: RegistryReader) -> None:
     names = sorted(_PUBLIC & set(release.artefacts))
+    made = [WEIGHTS] if CHANGE in release.artefacts else []
+    if made:
+        _write_weights(folder / WEIGHTS, release, registry)
     for name in names:
         shutil.copyfile(registry.load_file(release, name), folder / name)
         if digest_of(folder / name) != release.artefacts[name]:
@@ -66,12 +70,19 @@ def _fill(folder: Path, release: Release, registry: RegistryReader) -> None:
         described["backbone"] = Path(str(described.get("backbone", ""))).name
         _write_json(folder / "model.json", described)
     window = record_json.loads(DataWindow, (folder / DATA_WINDOW).read_bytes()) if DATA_WINDOW in names else None
-    _write_json(folder / "config.json", config(release, described, [*names, *_MADE_HERE]))
+    _write_json(folder / "config.json", config(release, described, [*names, *_MADE_HERE, *made]))
     _write_json(
         folder / "tokenizer_config.json",
         {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": described["max_tokens"]},
     )
     (folder / "README.md").write_text(model_card(release, described, window), "utf-8")
+
+
+def _write_weights(path: Path, release: Release, registry: RegistryReader) -> None:
+    """Whole, where the release holds what changed since its parent."""
+    from safetensors.numpy import save_file
+
+    save_file(top_weights(registry, release.id), path)
 
 
 def config(release: Release, described: Mapping[str, Json], files: list[str]) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from freshtune.faults import fault_point
 from freshtune.ship import release_queries as queries
 from freshtune.ship.artefacts import Stored
+from freshtune.ship.changes import CHANGE
 from freshtune.ship.registry import Registry
 from freshtune.ship.release_rows import MANIFEST, VERDICT
 
@@ -35,8 +36,9 @@ class PruneReport:
 def prune(registry: Registry, keep: int, dry_run: bool = False, grace: float = GRACE_SECONDS) -> PruneReport:
     """Remove the model files of all but the latest releases of each task, and what crashes left behind.
 
-    Kept whatever ``keep`` says: the live release, its parent, and the ``keep`` releases (one at least) that a rollback
-    would return to. Safe beside a process that records a release.
+    Kept whatever ``keep`` says: the live release, its parent, the ``keep`` releases (one at least) that a rollback
+    would return to, and the ancestors that one of them is stored as a change of. Safe beside a process that records a
+    release.
 
     Args:
         registry: what to prune.
@@ -48,6 +50,7 @@ def prune(registry: Registry, keep: int, dry_run: bool = False, grace: float = G
     stored = list(registry.artefacts.stored())
     with registry.writing() as db:
         kept = {identity for task in queries.tasks(db) for identity in queries.kept(db, task, keep)}
+        kept |= queries.changed_from(db, kept, CHANGE)
         dropped = tuple(identity for identity in queries.unpruned(db) if identity not in kept)
         needed = queries.needed_digests(db, dropped, (MANIFEST, VERDICT))
         freed = queries.digests_of(db, dropped)

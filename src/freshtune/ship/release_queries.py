@@ -251,6 +251,19 @@ def kept(db: apsw.Connection, task: str, count: int) -> set[str]:
     return found | ({parent} if parent else set())
 
 
+def changed_from(db: apsw.Connection, releases: Collection[str], name: str) -> set[str]:
+    """The ancestors that these releases are built on: the parent of each that has a file called ``name``, and so on."""
+    query = "SELECT r.parent FROM releases r JOIN files f ON f.release = r.id WHERE r.id = ? AND f.name = ?"
+    found: set[str] = set()
+    waiting = list(releases)
+    while waiting:
+        parent: str | None = db.execute(query, (waiting.pop(), name)).get
+        if parent is not None and parent not in found:
+            found.add(parent)
+            waiting.append(parent)
+    return found
+
+
 def unpruned(db: apsw.Connection) -> list[str]:
     """Releases that still have their files, oldest first."""
     return [identity for (identity,) in db.execute("SELECT id FROM releases WHERE pruned = 0 ORDER BY seq")]

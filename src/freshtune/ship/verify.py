@@ -5,7 +5,8 @@ from pathlib import Path
 
 import orjson
 
-from freshtune.errors import IntegrityError
+from freshtune.errors import FreshtuneError, IntegrityError
+from freshtune.ship.changes import CHANGE, top_weights
 from freshtune.ship.registry import Registry
 from freshtune.ship.release_rows import MANIFEST
 
@@ -62,10 +63,23 @@ def verify(registry: Registry, release: str | None = None) -> VerifyReport:
     for file in files:
         names.setdefault(file.release, {})[file.name] = file.digest
     for identity, artefacts in names.items():
+        damaged += _not_rebuilt(registry, identity, artefacts, problems)
         if MANIFEST not in artefacts or not problems[artefacts[MANIFEST]]:
             damaged += _against_manifest(registry, identity, artefacts)
     sizes = {file.digest: file.size for file in files}
     return VerifyReport(len(names), len(sizes), sum(sizes.values()), tuple(damaged))
+
+
+def _not_rebuilt(registry: Registry, release: str, artefacts: dict[str, str], problems: dict[str, str]) -> list[Damage]:
+    """Whether a release that is stored as a change no longer gives the weights that were judged."""
+    digest = artefacts.get(CHANGE, "")
+    if not digest or problems[digest]:
+        return []
+    try:
+        top_weights(registry, release)
+    except FreshtuneError as error:
+        return [Damage(release, CHANGE, digest, f"{error.what} {error.why}".strip())]
+    return []
 
 
 def _problem(registry: Registry, digest: str) -> str:

@@ -14,8 +14,7 @@ from freshtune.learn import fit as loop
 from freshtune.learn.batches import TrainingSet
 from freshtune.learn.challenger import Learn, Lesson, begin, tune
 from freshtune.learn.fit import Fit, Step, fit
-from freshtune.learn.losses import LABELLED, LOSSES, Loss
-from freshtune.learn.losses.distillation import Distillation
+from freshtune.learn.losses import LABELLED, LOSSES, TAUGHT, Loss
 from freshtune.learn.losses.ewc import Ewc
 from freshtune.learn.losses.importance import fisher
 from freshtune.learn.losses.l2_sp import L2Sp
@@ -202,11 +201,11 @@ def learned(
 def test_a_first_model_takes_every_term_but_its_teachers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every = tuple(member() for member in LOSSES.values())
     terms, _ = learned(folder, every, PLACES["hidden"][0], monkeypatch)
-    assert terms == [term for term in every if not isinstance(term, Distillation)]
+    assert terms == [term for term in every if not isinstance(term, TAUGHT)]
     for term in every:
         terms, _ = learned(folder, (term,), PLACES["hidden"][0], monkeypatch)
         assert any(isinstance(found, LABELLED) for found in terms), "labels are learned"
-        assert (term in terms) == (not isinstance(term, Distillation))
+        assert (term in terms) == (not isinstance(term, TAUGHT))
 
 
 @pytest.mark.parametrize("first", [True, False])

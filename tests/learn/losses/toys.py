@@ -82,6 +82,7 @@ def batch_of(
         remembered=torch.tensor([True, False, True, True]),
         teacher=teacher,
         groups=torch.tensor([7, 7, 7, 4]),
+        teacher_vectors=torch.randn(4, 24, generator=torch.Generator().manual_seed(6)),
     )
 
 
@@ -136,11 +137,11 @@ def seen(made: Toy, begun: Mapping[str, Tensor], batch: Batch | None = None) -> 
 
     torch.manual_seed(8)
     floating = batch.inputs.dtype.is_floating_point
-    now = (
-        model.upper(batch.inputs, batch.attention_mask, cut) if floating else model(batch.inputs, batch.attention_mask)
-    )
+    below = batch.inputs if floating else model.lower(batch.inputs, batch.attention_mask, 0)
+    read = model.read(below, batch.attention_mask, cut)
+    now = model.answered(read)
     importance = {name: torch.full_like(weight, 0.5) for name, weight in begun.items()}
-    trained = Trained(hidden, logits, weights_of(model), begun, importance)
+    trained = Trained(hidden, logits, weights_of(model), begun, importance, read)
     return Toy(model, cut, batch, trained, now, asked)
 
 
@@ -160,6 +161,7 @@ def rows_of(batch: Batch, rows: list[int]) -> Batch:
         remembered=batch.remembered[place],
         teacher=None if batch.teacher is None else batch.teacher[place],
         groups=None if batch.groups is None else batch.groups[place],
+        teacher_vectors=None if batch.teacher_vectors is None else batch.teacher_vectors[place],
     )
 
 
@@ -180,4 +182,5 @@ def lesson_of(model: TextModel, head: Head, cut: int, rows: int, seed: int) -> T
         remembered=np.arange(rows) % 3 == 0,
         teacher=random.normal(size=(rows, head.outputs)).astype(np.float32),
         groups=np.arange(rows, dtype=np.int64) // 3,
+        teacher_vectors=random.normal(size=(rows, 24)).astype(np.float32),
     )

@@ -7,6 +7,7 @@ from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.ewc import Ewc
 from freshtune.learn.losses.fgm import Fgm
 from freshtune.learn.losses.freelb import FreeLb
+from freshtune.learn.losses.hidden_states import HiddenStates
 from freshtune.learn.losses.l2_sp import L2Sp
 from freshtune.learn.losses.listwise import Listwise
 from freshtune.learn.losses.pairwise import Pairwise
@@ -38,6 +39,7 @@ class Loss(Protocol):
 LOSSES: Mapping[str, type[Loss]] = {
     "supervised": Supervised,
     "distillation": Distillation,
+    "hidden_states": HiddenStates,
     "squared_error": SquaredError,
     "pairwise": Pairwise,
     "listwise": Listwise,
@@ -52,5 +54,7 @@ LOSSES: Mapping[str, type[Loss]] = {
 }
 LABELLED = (Supervised, SquaredError, Fgm, Pgd, FreeLb)
 """Those that learn the label of every row."""
+TAUGHT = (Distillation, HiddenStates)
+"""Those that follow a teacher."""
 COMPARING = (Pairwise, Listwise)
 """Those that compare rows of one group, which must meet in one batch."""

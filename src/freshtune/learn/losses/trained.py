@@ -19,6 +19,8 @@ class Trained:
         begun: the same as they were when the run began, detached.
         importance: how much each of them matters to what was remembered, of the same shapes and not negative
             (the diagonal of Fisher's information); None where no term wants it.
+        vectors: what the head read of each text in the step's own pass, ``[b, taps * width]``, before anything of it is
+            dropped; carries the gradient of the layers below. None where it is not known.
     """
 
     hidden: Callable[[], "torch.Tensor"]
@@ -26,3 +28,4 @@ class Trained:
     weights: Mapping[str, "torch.Tensor"]
     begun: Mapping[str, "torch.Tensor"]
     importance: Mapping[str, "torch.Tensor"] | None = None
+    vectors: "torch.Tensor | None" = None

@@ -15,6 +15,8 @@ from freshtune.model.adapters.top_layers import TopLayers
 from freshtune.model.adapters.trainable_tokens import TrainableTokens
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from freshtune.model.backbone import TextModel
 
 
@@ -54,6 +56,21 @@ class Prunes(Protocol):
 
     def prune(self, model: "TextModel", done: float) -> None:
         """Set what is too much to zero; ``done`` is the share of the run that is over, in (0, 1]."""
+
+
+@runtime_checkable
+class Factored(Protocol):
+    """A member whose change of a linear map's weight takes few numbers.
+
+    Attributes:
+        part: name of what it hangs on a map.
+    """
+
+    part: ClassVar[str]
+
+    def factors(self, part: Mapping[str, "Tensor"]) -> Mapping[str, "Tensor"]:
+        """What :meth:`Adapter.settle` does to a weight ``[out, in]``: it adds ``up [out, r] · down [r, in]``, or
+        multiplies its ``rows [out]`` or its ``columns [in]``."""
 
 
 ADAPTERS: Mapping[str, type[Adapter]] = {

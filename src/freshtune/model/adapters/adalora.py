@@ -1,5 +1,6 @@
 """A low-rank change beside each of some linear maps, its rank spent where it matters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -58,6 +59,7 @@ class AdaLora(Uppermost):
     linears: tuple[str, ...] = ("qkv", "attention_out", "inner_in", "inner_out")
     name: Literal["adalora"] = "adalora"
     merges: ClassVar[bool] = True
+    part: ClassVar[str] = _PART
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,6 +90,12 @@ class AdaLora(Uppermost):
             for linear, part in take_off(model, _PART):
                 up, down = self._factors(part)
                 linear.weight += up @ down
+
+    def factors(self, part: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+        """Of the triplets that are left."""
+        up, down = self._factors(part)
+        left = part["singular"] != 0
+        return {"up": up[:, left], "down": down[left]}
 
     def rank_after(self, done: float) -> float:
         """Triplets of a map on average when a share ``done`` of the run is over."""

@@ -1,5 +1,6 @@
 """Keys, values and inner activations learn how loud they are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -25,6 +26,7 @@ class Ia3(Uppermost):
 
     name: Literal["ia3"] = "ia3"
     merges: ClassVar[bool] = True
+    part: ClassVar[str] = _PART
 
     def attach(self, model: "TextModel") -> None:
         import torch
@@ -47,6 +49,9 @@ class Ia3(Uppermost):
                 else:
                     linear.weight *= _whole(part["outgoing"])[:, None]
                     linear.bias *= _whole(part["outgoing"])
+
+    def factors(self, part: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+        return {"columns": part["incoming"]} if "incoming" in part else {"rows": _whole(part["outgoing"])}
 
 
 def _outgoing(linear: "nn.Module", inputs: tuple["Tensor"], output: "Tensor") -> "Tensor":  # noqa: ARG001

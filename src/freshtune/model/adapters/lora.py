@@ -1,5 +1,6 @@
 """A low-rank change beside each of some linear maps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -47,6 +48,7 @@ class Lora(Uppermost):
     linears: tuple[str, ...] = ("qkv", "attention_out", "inner_in", "inner_out")
     name: Literal["lora"] = "lora"
     merges: ClassVar[bool] = True
+    part: ClassVar[str] = _PART
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,7 +71,11 @@ class Lora(Uppermost):
 
         with torch.no_grad():
             for linear, part in take_off(model, _PART):
-                linear.weight += part["up"] @ part["down"] * (self.alpha / self.rank)
+                factors = self.factors(part)
+                linear.weight += factors["up"] @ factors["down"]
+
+    def factors(self, part: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+        return {"up": part["up"] * (self.alpha / self.rank), "down": part["down"]}
 
     def _added(self, linear: "nn.Module", inputs: tuple["Tensor"], output: "Tensor") -> "Tensor":
         from torch.nn import functional
