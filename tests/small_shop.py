@@ -31,6 +31,7 @@ SETTINGS = """
 [model]
 backbone = {backbone}
 cut = 1
+taps = [0.5, 0.67, 0.83, 1.0]
 max_tokens = 32
 threads = 1
 cache_gigabytes = 0.05

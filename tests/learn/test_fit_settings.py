@@ -16,11 +16,13 @@ from freshtune.learn.memory.herding import Herding
 from freshtune.learn.memory.none import NoMemory
 from freshtune.learn.optimisers import OPTIMISERS
 from freshtune.learn.optimisers.adamw import AdamW
+from freshtune.learn.optimisers.rates import DEFAULT_DECAYS, DEFAULT_RATES, Part
 from freshtune.learn.optimisers.sgd import Sgd
 from freshtune.learn.schedules import SCHEDULES
 from freshtune.learn.schedules.linear import Linear
 from freshtune.learn.schedules.rewarm import Rewarm
-from freshtune.settings import FitSettings, Settings, first_tables, read_settings, recipe_digest, settings_of
+from freshtune.model.adapters import ADAPTERS
+from freshtune.settings import FitSettings, Settings, as_tree, first_tables, read_settings, recipe_digest, settings_of
 from freshtune.workspace import create_workspace
 
 
@@ -39,6 +41,36 @@ def test_the_defaults_are_those_of_the_stage(root: Path) -> None:
     assert (learn.fit.optimiser, learn.fit.schedule, learn.memory) == (AdamW(), Linear(), Balanced())
     assert (Fit().learning_rate, learn.fit.accumulate, learn.fit.layer_decay) == (None, 1, 1.0)
     assert isinstance(learn.fit, Fit)
+
+
+def test_an_adapters_name_alone_brings_what_suits_layers(root: Path) -> None:
+    head = read(root)
+    assert (head.learn.fit.epochs, head.learn.fit.weight_decay, head.learn.memory) == (20, 10.0, Balanced())
+    assert head.model.taps == (0.5, 0.67, 0.83, 1.0)
+    for name in set(ADAPTERS) - {"head_only"}:
+        layers = read(root, f"learn.adapter.name={name}")
+        part: Part = {"top_layers": "layers", "full": "all", "trainable_tokens": "all"}.get(name, "added")  # type: ignore[assignment]
+        for fit in (layers.learn.fit, layers.learn.first):
+            assert (fit.epochs, fit.learning_rate, fit.weight_decay) == (3, DEFAULT_RATES["adamw"][part], 0.01)
+        assert layers.learn.memory == Balanced(mix=1.0)
+        assert layers.model.taps == (1.0,), "what is below the cut cannot be read"
+        assert layers.learn.losses == head.learn.losses
+        assert as_tree(layers)["learn"]["fit"]["learning_rate"] == DEFAULT_RATES["adamw"][part], "shown as it is"
+
+
+@pytest.mark.parametrize("adapter", ["head_only", "lora"])
+def test_what_is_written_stands_over_what_suits(root: Path, adapter: str) -> None:
+    flags = (f"learn.adapter.name={adapter}", "learn.fit.epochs=7", "learn.memory.size=9", "model.taps=[0.9, 1.0]")
+    found = read(root, *flags, "learn.first.optimiser.name=sgd")
+    assert (found.learn.fit.epochs, found.learn.memory.size) == (7, 9)  # type: ignore[attr-defined]
+    assert found.model.taps == (0.9, 1.0)
+    part: Part = "head" if adapter == "head_only" else "added"
+    first, later = found.learn.first, found.learn.fit
+    assert (first.learning_rate, first.weight_decay) == (DEFAULT_RATES["sgd"][part], DEFAULT_DECAYS["sgd"][part])
+    assert (later.learning_rate, later.weight_decay) == (DEFAULT_RATES["adamw"][part], DEFAULT_DECAYS["adamw"][part])
+    for name in set(MEMORIES) - {"none"}:
+        mix = read(root, f"learn.adapter.name={adapter}", f"learn.memory.name={name}").learn.memory.mix  # type: ignore[attr-defined]
+        assert mix == (50.0 if adapter == "head_only" else 1.0)
 
 
 def test_a_member_is_chosen_by_its_name_and_takes_its_own_fields(root: Path) -> None:

@@ -68,8 +68,7 @@ class TrunkTuning:
 class Learn:
     """How a challenger is made from a champion.
 
-    What stands here is for a head alone. Layers want fewer epochs, a rate of 2e-4 or less, a decay of 0.01, and a mix
-    of the memory of one or two: what is learned costs a pass through them.
+    What stands here is for a head alone; :func:`freshtune.learn.suited.suited` has what suits another adapter.
 
     Attributes:
         trunk: how the trunk is made where there is no champion.

@@ -56,6 +56,34 @@ def test_the_largest_stay_wherever_they_are() -> None:
     assert left(model)[0] == ADAPTER.rank, "a map whose changes are large keeps more than the others"
 
 
+@pytest.mark.parametrize("orthogonality", [0.0, 0.1, 0.25])
+def test_directions_that_are_alike_part_and_keep_their_lengths(orthogonality: float) -> None:
+    model, adapter = attached(), replace(ADAPTER, orthogonality=orthogonality)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.endswith(("adalora.left", "adalora.right")):
+                weight.add_(2 * (weight[:, :1] if name.endswith("left") else weight[:1]))
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    for _ in range(60):
+        adapter.prune(model, 0.1)
+    for name, weight in model.named_parameters():
+        if not name.endswith(("adalora.left", "adalora.right")):
+            continue
+        was, now = (each.T if name.endswith("left") else each for each in (before[name], weight.detach()))
+        torch.testing.assert_close(now.norm(dim=1), was.norm(dim=1))
+        if orthogonality:
+            assert alike(was) > 0.5
+            assert alike(now) < 0.02
+        else:
+            assert torch.equal(now, was)
+
+
+def alike(rows: torch.Tensor) -> float:
+    """The largest cosine of two directions."""
+    unit = torch.nn.functional.normalize(rows, dim=1)
+    return float((unit @ unit.T - torch.eye(len(unit))).abs().max())
+
+
 def test_a_value_is_the_size_of_its_change() -> None:
     model, base = tiny(), tiny()
     adapter = replace(ADAPTER, rank=1, target_rank=1, alpha=3.0)

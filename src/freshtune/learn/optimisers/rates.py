@@ -10,7 +10,7 @@ Part = Literal["head", "added", "layers", "all"]
 _ABOVE = ("blocks.", "final_norm")
 
 DEFAULT_RATES: Mapping[str, Mapping[Part, float]] = {
-    "adamw": {"head": 2e-3, "added": 1e-3, "layers": 2e-4, "all": 5e-5},
+    "adamw": {"head": 1e-3, "added": 1e-3, "layers": 2e-4, "all": 5e-5},
     "sgd": {"head": 1e-1, "added": 1e-2, "layers": 1e-2, "all": 3e-3},
     "adafactor": {"head": 1e-2, "added": 1e-2, "layers": 3e-3, "all": 1e-3},
 }
@@ -27,6 +27,17 @@ added (the biases of two layers), 1.2e-3 two layers, 2.6e-4 all; SGD 1.9e-1 head
 is set here is a half to a ninth of it, for an update goes on from a model that is good already. On a head alone with
 AdamW, and throughout with Adafactor, the loss hardly moved in 60 steps: there the test found nothing, and the reasons
 above decided.
+"""
+
+DEFAULT_DECAYS: Mapping[str, Mapping[Part, float]] = {
+    "adamw": {"head": 10.0, "added": 0.01, "layers": 0.01, "all": 0.01},
+    "sgd": {"head": 0.1, "added": 1e-4, "layers": 1e-4, "all": 1e-4},
+    "adafactor": {"head": 1.0, "added": 0.01, "layers": 0.01, "all": 0.01},
+}
+"""Optimiser → trained part → weight decay per unit of rate.
+
+A head reads more numbers of a text than there are texts, and decay is all that holds it: a hundredth of each weight a
+step under every optimiser, so that what multiplies a larger rate is smaller. Layers are held by where they began.
 """
 
 _FEW = 0.1

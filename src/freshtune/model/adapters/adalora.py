@@ -35,10 +35,11 @@ class AdaLora(Uppermost):
     In the course of a run the smallest ``|λᵢ|`` of all maps together are set to zero, on the paper's cubic schedule
     from ``rank`` to ``target_rank`` a map on average.
 
-    Two things are simpler than in the paper. The directions are brought to length 1 where they are used, so that
-    ``|λᵢ|`` is the size of a triplet's change; that takes the place of the loss term that makes them orthonormal, and
-    nothing keeps two directions of a map from being alike. And a triplet's importance is that size, not its size times
-    a smoothed gradient, so that it needs no state and an interrupted run goes on the same.
+    The directions are brought to length 1 where they are used, so that ``|λᵢ|`` is the size of a triplet's change. What
+    keeps two directions of a map from being alike is the paper's term ``‖PᵀP − I‖² + ‖QQᵀ − I‖²``; its gradient is
+    taken after each step and apart from the loss, as AdamW takes decay, so that no optimiser rescales it. One thing is
+    simpler than in the paper: a triplet's importance is its size, not its size times a smoothed gradient, so that it
+    needs no state and an interrupted run goes on the same.
 
     Source: Zhang et al., *Adaptive budget allocation for parameter-efficient fine-tuning*, 2023.
 
@@ -47,6 +48,7 @@ class AdaLora(Uppermost):
         target_rank: triplets of a map at the end, on average.
         alpha: the factor above. A λ starts at 0 and moves by the learning rate a step; 32 lets a map of a small model
             move about as fast as under :class:`Lora`.
+        orthogonality: how far a step goes towards orthogonal directions: 0 leaves them.
         linears: which maps of a layer; see :data:`freshtune.model.adapters.parts.LINEARS`.
 
     >>> [round(AdaLora(rank=12, target_rank=4).rank_after(done), 1) for done in (0.1, 0.3, 0.5, 1.0)]
@@ -56,6 +58,7 @@ class AdaLora(Uppermost):
     rank: int = 12
     target_rank: int = 6
     alpha: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 32.0
+    orthogonality: Annotated[float, Field(ge=0, le=0.25)] = 0.1
     linears: tuple[str, ...] = ("qkv", "attention_out", "inner_in", "inner_out")
     name: Literal["adalora"] = "adalora"
     merges: ClassVar[bool] = True
@@ -103,9 +106,11 @@ class AdaLora(Uppermost):
         return self.target_rank + (self.rank - self.target_rank) * min(max(left, 0.0), 1.0) ** 3
 
     def prune(self, model: "TextModel", done: float) -> None:
-        """Set all but the largest λ to zero; one that is zero still learns, and may come back."""
+        """Part the directions, and set all but the largest λ to zero; one that is zero still learns, and may come
+        back."""
         import torch
 
+        self._part_directions(model)
         singular: list[Any] = [
             weight for name, weight in model.named_parameters() if name.endswith(f".{_PART}.singular")
         ]
@@ -116,6 +121,20 @@ class AdaLora(Uppermost):
             left[kept] = every[kept]
             for weight, (start, end) in zip(singular, pairwise(range(0, len(every) + 1, self.rank)), strict=True):
                 weight.copy_(left[start:end])
+
+    def _part_directions(self, model: "TextModel") -> None:
+        """One step down the gradient of the orthogonality term; lengths, which mean nothing, stay."""
+        import torch
+        from torch.nn import functional
+
+        with torch.no_grad():
+            for name, weight in model.named_parameters() if self.orthogonality else ():
+                if not name.endswith((f".{_PART}.left", f".{_PART}.right")):
+                    continue
+                rows = weight.T if name.endswith("left") else weight
+                unit, lengths = functional.normalize(rows, dim=1), rows.norm(dim=1, keepdim=True)
+                alike = unit @ unit.T - torch.eye(len(unit))
+                rows.copy_(functional.normalize(unit - self.orthogonality * (alike @ unit), dim=1) * lengths)
 
     def _added(self, linear: "nn.Module", inputs: tuple["Tensor"], output: "Tensor") -> "Tensor":
         from torch.nn import functional

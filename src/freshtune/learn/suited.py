@@ -1,0 +1,52 @@
+"""What suits a head alone does not suit layers: the defaults of a recipe, by what its adapter trains.
+
+A head alone is a convex problem on vectors at hand: many epochs over all that is remembered cost a second. Through
+layers each of them costs a pass, and what is learned fast is forgotten fast.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from freshtune.learn.challenger import HEAD_FIT, Learn
+from freshtune.learn.fit import Fit
+from freshtune.learn.memory import MEMORIES, Memory
+from freshtune.learn.memory.sampled import Sampled
+from freshtune.learn.optimisers.rates import DEFAULT_DECAYS, DEFAULT_RATES, Part
+
+_PARTS: Mapping[str, Part] = {"head_only": "head", "top_layers": "layers", "full": "all", "trainable_tokens": "all"}
+"""What an adapter trains; of one that is not named here it is a few numbers, added to layers."""
+_LAYERS_FIT = Fit(epochs=3)
+_LAYERS_MIX, _LAYERS_AVERAGE = 1.0, (0.7,)
+
+
+def suited(
+    adapter: str, first: str = "adamw", later: str = "adamw", trunk: str = "full", memory: str = "balanced"
+) -> Learn:
+    """Defaults of a recipe; its adapter itself is left as it is.
+
+    Args:
+        adapter, trunk: names of the adapters of a top and of a trunk's tuning.
+        first, later: names of the optimisers of a first release and of updates.
+        memory: name of the memory.
+
+    >>> [suited(name).fit.epochs for name in ("head_only", "lora")], suited("lora").fit.learning_rate
+    ([20, 3], 0.001)
+    """
+    part, kept = _PARTS.get(adapter, "added"), MEMORIES.get(memory, MEMORIES["balanced"])()
+    tuning = Learn.trunk
+    tuning = replace(tuning, fit=_rated(tuning.fit, _PARTS.get(trunk, "added"), "adamw"))
+    if part == "head":
+        ran = [_rated(HEAD_FIT, part, optimiser) for optimiser in (first, later)]
+        return Learn(trunk=tuning, first=ran[0], fit=ran[1], memory=kept)
+    ran = [_rated(_LAYERS_FIT, part, optimiser) for optimiser in (first, later)]
+    return Learn(trunk=tuning, first=ran[0], fit=ran[1], memory=_thinner(kept), average=_LAYERS_AVERAGE)
+
+
+def _rated(fit: Fit, part: Part, optimiser: str) -> Fit:
+    """With the tables' rate and decay; an optimiser that is not there is refused later, with its name."""
+    rates, decays = (table.get(optimiser, table["adamw"]) for table in (DEFAULT_RATES, DEFAULT_DECAYS))
+    return replace(fit, learning_rate=rates[part], weight_decay=decays[part])
+
+
+def _thinner(memory: Memory) -> Memory:
+    return replace(memory, mix=_LAYERS_MIX) if isinstance(memory, Sampled) else memory
