@@ -16,6 +16,7 @@ from freshtune.model.adapters.trainable_tokens import TrainableTokens
 
 if TYPE_CHECKING:
     from freshtune.model.backbone import TextModel
+    from freshtune.model.families import Architecture
 
 
 class Adapter(Protocol):
@@ -43,6 +44,14 @@ class Adapter(Protocol):
         Raises:
             ConfigurationError: the member's parts cannot be merged; nothing is changed.
         """
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A member that asks for something that not every backbone has: so many layers, such tokens."""
+
+    def require(self, backbone: "Architecture") -> None:
+        """ConfigurationError where the backbone lacks it, with what it has instead."""
 
 
 @runtime_checkable

@@ -14,6 +14,7 @@ from freshtune.model.adapters.parts import (
     linears,
     require_linears,
     require_positive,
+    require_rank,
     take_off,
 )
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from freshtune.model.backbone import TextModel
+    from freshtune.model.families import Architecture
 
 _PART = "adalora"
 _FULL_UNTIL, _PRUNED_AT = 0.2, 0.7
@@ -69,6 +71,10 @@ class AdaLora(Uppermost):
                 "Ranks only fall in a run.",
                 f"Set rank to {self.target_rank} or more.",
             )
+
+    def require(self, backbone: "Architecture") -> None:
+        super().require(backbone)
+        require_rank(self.name, self.rank, backbone)
 
     def attach(self, model: "TextModel") -> None:
         import torch
