@@ -77,7 +77,7 @@ def registry_of(shop: OpenWorkspace) -> Registry:
 
 def served(shop: OpenWorkspace, release: Release) -> list[float]:
     """What the service would say."""
-    from freshtune.cycle.lessons import Input
+    from freshtune.model.predictor import Input
 
     model = SharedTrunks(registry_of(shop))(release)
     return [float(row[0]) for row in model.logits([Input(text) for text in TEXTS])]
@@ -85,7 +85,7 @@ def served(shop: OpenWorkspace, release: Release) -> list[float]:
 
 def in_torch(shop: OpenWorkspace, release: Release) -> list[float]:
     """What the weights that the next update starts from say."""
-    from freshtune.cycle.lessons import Input
+    from freshtune.model.predictor import Input
 
     with TrunkCache(shop.store.cache / "trunk", 10**7) as cache:
         bundle = bundle_of(shop.store, release, shop.settings.model, cache)

@@ -1,10 +1,8 @@
 """Every memory through the whole cycle: what a release hands on, and what it does not."""
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +11,7 @@ from freshtune.front_door import OpenWorkspace
 from freshtune.intake.deltas import collect_delta
 from freshtune.learn.memory import MEMORIES
 from freshtune.records import Delta, LogRange, Release
+from freshtune.ship.bundle import REHEARSAL
 from freshtune.ship.verify import verify
 from tests.small_shop import REVIEW, backbone, close, make_shop, reviews
 
@@ -61,9 +60,8 @@ def delta_of(shop: OpenWorkspace) -> Delta:
         return collect_delta(shop.store.events, task, within, index, shop.settings.intake.held_out, [])
 
 
-def handed_on(shop: OpenWorkspace, release: Release) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(shop.store.registry.load_file(release, "rehearsal.json").read_bytes())
-    return found
+def handed_on(shop: OpenWorkspace, release: Release) -> Rehearsal:
+    return Rehearsal.read(shop.store.registry.load_file(release, REHEARSAL))
 
 
 @pytest.mark.parametrize("name", [name for name in MEMORIES if name != "none"])
@@ -77,18 +75,19 @@ def test_an_update_remembers_and_holds_nothing_that_judges(
     learned, held_out = ({one.id for one in side} for side in (everything.labelled, everything.held_out))
     for release in (first, second):
         found = handed_on(shop, release)
-        kept = {row[0] for row in found["memory"]}
+        kept = {row.id for row in found.memory}
         assert len(kept) == 90
         assert kept <= learned
         assert not kept & held_out
-        assert set(found["said"]) <= kept
-        assert {len(row) for row in found["memory"]} == {5 if name in ("herding", "loss_aware") else 4}
-    assert any(int(row[0][1:]) >= HISTORY for row in handed_on(shop, second)["memory"]), "what is new is in it"
-    assert {row[0] for row in handed_on(shop, second)["memory"]} & {row[0] for row in handed_on(shop, first)["memory"]}
-    assert handed_on(shop, second)["said"], "what was recalled keeps its logits"
-    path = shop.store.registry.load_file(second, "rehearsal.json")
-    Rehearsal.read(path).write(tmp_path / "again.json")
-    assert (tmp_path / "again.json").read_bytes() == path.read_bytes()
+        assert set(found.said) <= kept
+        assert {row.rank is None for row in found.memory} == {name not in ("herding", "loss_aware")}
+    before, after = (handed_on(shop, release) for release in (first, second))
+    assert any(int(row.id[1:]) >= HISTORY for row in after.memory), "what is new is in it"
+    assert {row.id for row in after.memory} & {row.id for row in before.memory}
+    assert after.said, "what was recalled keeps its logits"
+    path = shop.store.registry.load_file(second, REHEARSAL)
+    after.write(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 def test_without_memory_an_update_runs_and_a_release_knows_no_text_that_was_learned(
@@ -101,7 +100,7 @@ def test_without_memory_an_update_runs_and_a_release_knows_no_text_that_was_lear
     assert len(everything.labelled) > 300
     for release in (first, second):
         found = handed_on(shop, release)
-        assert (found["memory"], found["said"]) == ([], {})
+        assert (found.memory, found.said) == ((), {})
         files = {name: shop.store.registry.load_file(release, name).read_bytes() for name in release.artefacts}
         for one in everything.labelled:
             for secret in (f'"{one.id}"', one.text):
@@ -110,4 +109,4 @@ def test_without_memory_an_update_runs_and_a_release_knows_no_text_that_was_lear
     assert not outcomes & {one.id for one in everything.labelled}
     again = shop.ingest(reviews(HISTORY + DELTA, HISTORY + 2 * DELTA), REVIEW)
     assert again.read == DELTA
-    assert handed_on(shop, shop.update("sentiment"))["memory"] == [], "and so on"
+    assert handed_on(shop, shop.update("sentiment")).memory == (), "and so on"

@@ -74,6 +74,14 @@ def test_a_newer_one_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert not (shop.root / "events.db").exists()
 
 
+def test_an_older_one_is_refused_with_the_way_on(tmp_path: Path) -> None:
+    shop = create_workspace(tmp_path / "shop", [])
+    (shop.root / "workspace.json").write_bytes(orjson.dumps({"schema_version": SCHEMA_VERSION - 1}))
+    with pytest.raises(IntegrityError, match="older") as refused:
+        open_workspace(shop.root)
+    assert "freshtune init" in refused.value.mend
+
+
 def test_stores_open_when_they_are_first_asked_for(tmp_path: Path) -> None:
     shop = create_workspace(tmp_path / "shop", [])
     assert {path.name for path in shop.root.iterdir()} == {"freshtune.toml", "workspace.json", "salt", "runs"}

@@ -28,7 +28,8 @@ from freshtune.intake.deltas import labelled_examples
 from freshtune.model.backbone import open_backbone
 from freshtune.model.bundled import bundled_folder, default_cache
 from freshtune.model.onnx_model import Graph
-from freshtune.ship.bundle import TOP, TRUNK, WEIGHTS, Bundle
+from freshtune.ship.bundle import TOP, TRUNK, Bundle
+from freshtune.ship.changes import WEIGHTS
 from freshtune.ship.export import export_top, export_trunk
 from freshtune.workspace import create_workspace
 

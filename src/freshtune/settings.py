@@ -7,6 +7,7 @@ as ``--set learn.fit.epochs=3``. An unknown key is an error that names the neare
 import dataclasses
 import hashlib
 import os
+import re
 import tomllib
 import types
 import typing
@@ -345,9 +346,9 @@ def _build(kind: Any, value: Any, place: str, default: Any = None) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([place, *map(str, first["loc"])]).strip(".")
-        raise ConfigurationError(
-            f"The setting {where} is wrong.", f"{first['msg']}; it is {first['input']!r}.", _mend(default, first["loc"])
-        ) from None
+        meant = did_you_mean(str(first["input"]), re.findall(r"'(.*?)'", str(first.get("ctx", {}).get("expected", ""))))
+        why = f"{first['msg']}; it is {first['input']!r}. {meant}".rstrip()
+        raise ConfigurationError(f"The setting {where} is wrong.", why, _mend(default, first["loc"])) from None
 
 
 def _mend(default: Any, path: Sequence[int | str]) -> str:

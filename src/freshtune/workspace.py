@@ -28,8 +28,8 @@ from freshtune.intake.masking import Masker
 from freshtune.ship.artefacts import FolderStore
 from freshtune.ship.registry import Registry
 
-SCHEMA_VERSION = 1
-_MARK = "workspace.json"
+SCHEMA_VERSION = 2
+_MARK, _SETTINGS = "workspace.json", "freshtune.toml"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def open_workspace(root: Path) -> Workspace:
 
     Raises:
         ConfigurationError: it is none.
-        IntegrityError: it was made by a newer freshtune.
+        IntegrityError: it was made by a newer freshtune, or by one so old that its releases cannot be gone on from.
     """
     try:
         version = int(orjson.loads((root / _MARK).read_bytes())["schema_version"])
@@ -104,6 +104,12 @@ def open_workspace(root: Path) -> Workspace:
             f"{root} was made by a newer freshtune.",
             f"Its schema is {version}, this one knows {SCHEMA_VERSION}.",
             "Install the newer version.",
+        )
+    if version < SCHEMA_VERSION:
+        raise IntegrityError(
+            f"{root} was made by an older freshtune.",
+            "What its releases remember is kept in another form now.",
+            f"Begin anew from its data: freshtune init in another folder, copy its {_SETTINGS}, ingest and train.",
         )
     return Workspace(root)
 
@@ -123,6 +129,6 @@ def create_workspace(root: Path, tables: Sequence[str], salt: bytes | None = Non
     descriptor = os.open(root / "salt", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(salt or secrets.token_bytes(32))
-    (root / "freshtune.toml").write_text("\n".join(tables), "utf-8")
+    (root / _SETTINGS).write_text("\n".join(tables), "utf-8")
     (root / _MARK).write_bytes(orjson.dumps({"schema_version": SCHEMA_VERSION}))
     return Workspace(root)

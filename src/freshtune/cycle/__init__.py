@@ -10,6 +10,7 @@ from freshtune.cycle.familiarity import distance_from, evidence_of
 from freshtune.cycle.gathering import gather, look, quarantined
 from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
+from freshtune.cycle.recipe import require_recipe, require_recipe_of_fetched, require_update
 from freshtune.cycle.rehearsal import Rehearsal
 from freshtune.cycle.trial import judged_first, judged_update, measured, scorecards
 from freshtune.cycle.waiting import blamed, others_pending, range_to_learn, reason_to_wait
@@ -47,6 +48,7 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             champion = live(shop, task)
             bundle = bundle_of(shop, champion, settings.model, cache)
             require_same_head(task, bundle)
+            require_update(settings.learn, bundle.facts)
             for words in overruled(bundle, settings):
                 phases.on_remark(words)
             within = range_of_run(shop, task, range_to_learn(shop, task, settings))
@@ -90,6 +92,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
         Locked: another process is updating this task.
     """
     require_extra("train", "Training")
+    require_recipe(settings)
     phases = phases or Phases()
     with (
         shop.registry.lock(task.name),
@@ -109,6 +112,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
         with phases("learn"):
             from freshtune.cycle.first import first_model
 
+            require_recipe_of_fetched(settings)
             run = run_of(shop, task, settings.model.backbone, recipe_digest(settings), gathered.to_learn)
             bundle = first_model(task, settings, gathered, run, folder, cache, phases.on_step)
             seen = evidence_of(bundle, gathered.delta.labelled)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from freshtune.cycle.rehearsal import Rehearsal
+from freshtune.cycle.rehearsal import Rehearsal, as_kept
 from freshtune.intake.deltas import collect_delta, labelled_examples
 from freshtune.judge.windows import advance, held_out_sets
 from freshtune.learn.memory import Memory
@@ -50,8 +50,7 @@ class Gathered:
 
     def saying(self, logits: NDArray[np.float32]) -> "Gathered":
         """The same, keeping what was said of the remembered examples, float32 ``[n, outputs]``, while they stay."""
-        rounded = (tuple(round(float(value), 4) for value in row) for row in logits)
-        said = dict(self.said) | dict(zip((example.id for example in self.remembered), rounded, strict=True))
+        said = dict(self.said) | dict(zip((example.id for example in self.remembered), as_kept(logits), strict=True))
         staying = {row.id for row in self.after.memory}
         after = replace(self.after, said={id_: row for id_, row in said.items() if id_ in staying})
         return replace(self, after=after)

@@ -19,6 +19,7 @@ from freshtune.learn.memory import Memory
 from freshtune.learn.memory.balanced import Balanced
 from freshtune.learn.state import Run
 from freshtune.model.adapters import Adapter, Prunes
+from freshtune.model.adapters.above_cut import require_above
 from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.head_only import HeadOnly
 from freshtune.model.adapters.settling import settled
@@ -91,6 +92,20 @@ class Learn:
     average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5,)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
+    def __post_init__(self) -> None:
+        if not any(term.weight > 0 for term in self.losses):
+            raise ConfigurationError(
+                "learn.losses holds nothing to learn by.",
+                "There is no term of a weight above 0.",
+                'Add one, such as {name = "supervised"}.',
+            )
+        if not self.average:
+            raise ConfigurationError(
+                "learn.average is empty.",
+                "It says how much of the tuned weights stays.",
+                "Set one share or several, such as [0.5]; [1.0] keeps them as they are.",
+            )
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -145,13 +160,7 @@ def tune(
     Raises:
         ConfigurationError: the adapter trains below the cut, where the inputs were computed once and for all.
     """
-    lowest = settings.adapter.lowest_trained(model.layers)
-    if lowest < cut:
-        raise ConfigurationError(
-            f"{settings.adapter} cannot learn above a cached trunk.",
-            f"It trains from layer {lowest} on, the trunk ends at {cut}.",
-            "Choose an adapter above the cut, or make a new trunk: freshtune train.",
-        )
+    require_above(settings.adapter, model.layers, cut)
     lesson = _followed(model, cut, lesson, settings.losses)
     seeded(settings.fit.seed)
     settings.adapter.attach(model)
@@ -227,7 +236,7 @@ def begin_with_the_usual(model: "TextModel", head: Head, lesson: Lesson) -> None
 
 def _terms_of_a_beginning(losses: Sequence[Loss]) -> list[Loss]:
     """All terms apply but those with a teacher; where none of them learns labels, the supervised one does."""
-    terms = [term for term in losses if not isinstance(term, TAUGHT)]
+    terms = [term for term in losses if term.weight > 0 and not isinstance(term, TAUGHT)]
     return terms if any(isinstance(term, LABELLED) for term in terms) else [Supervised(), *terms]
 
 

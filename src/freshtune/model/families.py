@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from freshtune.errors import ConfigurationError
+from freshtune.nearest import did_you_mean
 from freshtune.records import Json
 
 if TYPE_CHECKING:
@@ -84,6 +85,16 @@ def tapped_layers(shares: Sequence[float], layers: int) -> tuple[int, ...]:
     return tuple(sorted({max(1, round(share * layers)) for share in shares}))
 
 
+def require_positions(architecture: Architecture, max_tokens: int) -> None:
+    """ConfigurationError where a model reads fewer tokens than that."""
+    if max_tokens > architecture.positions:
+        raise ConfigurationError(
+            f"model.max_tokens = {max_tokens} is more than the backbone reads.",
+            f"It has {architecture.positions} positions.",
+            f"Set {architecture.positions} at most.",
+        )
+
+
 def architecture_of(config: Mapping[str, Json]) -> Architecture:
     """Read a transformers ``config.json``.
 
@@ -98,7 +109,9 @@ def architecture_of(config: Mapping[str, Json]) -> Architecture:
     if family == "gpt2":
         return _gpt2(config)
     raise ConfigurationError(
-        f"The model family {family!r} is not supported.", "", f"Choose a model of one of: {', '.join(FAMILIES)}."
+        f"The model family {family!r} is not supported.",
+        did_you_mean(family, FAMILIES),
+        f"Choose a model of one of: {', '.join(FAMILIES)}.",
     )
 
 

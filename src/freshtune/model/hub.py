@@ -12,6 +12,23 @@ _FILES = ("config.json", "model*.safetensors*", "tokenizer*.json", "vocab.*", "m
 _SECONDS_TO_CONNECT = 5.0
 
 
+def hub_folder_at_hand(name: str) -> Path | None:
+    """The folder of a hub id in the local cache, without the network; None where it is not there.
+
+    Raises:
+        NotFound: it is no hub id.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True, allow_patterns=list(_FILES)))
+    except HFValidationError as error:
+        raise _missing(name, str(error)) from None
+    except LocalEntryNotFoundError:
+        return None
+
+
 def hub_folder(name: str) -> Path:
     """The local folder of a hub id such as ``bert-base-chinese``.
 
@@ -19,14 +36,10 @@ def hub_folder(name: str) -> Path:
         NotFound: neither in the local cache nor to be fetched; names the ways out.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
-        return Path(snapshot_download(name, local_files_only=True, allow_patterns=list(_FILES)))
-    except HFValidationError as error:
-        raise _missing(name, str(error)) from None
-    except LocalEntryNotFoundError:
-        pass
+    if found := hub_folder_at_hand(name):
+        return found
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     reason = _out_of_reach(endpoint)
     if reason:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from freshtune.model.backbone import TextModel
 
 TRUNK, TOP, TEMPLATE = "trunk.onnx", "top.onnx", "top_template.onnx"
-MODEL, TOKENIZER, REHEARSAL = "model.json", "tokenizer.json", "rehearsal.json"
+MODEL, TOKENIZER, REHEARSAL = "model.json", "tokenizer.json", "rehearsal.safetensors"
 SERVED = (TRUNK, TOP, MODEL, TOKENIZER)
 """What must be loaded to serve."""
 

@@ -16,8 +16,8 @@ from freshtune.strata import Standing
 class Memory(Protocol):
     """A bounded memory of rows; the texts stay in the event log.
 
-    A member is a frozen dataclass whose fields are its settings. What a row costs, in a release's ``rehearsal.json``:
-    see :func:`freshtune.learn.memory.budget.row_bytes`; some 80 bytes and 10 more a logit.
+    A member is a frozen dataclass whose fields are its settings. What a row costs in a release: see
+    :func:`freshtune.learn.memory.budget.row_bytes`; some 30 bytes and 2 more a logit.
     """
 
     @property

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from freshtune.model.backbone import TextModel
+    from freshtune.model.families import Architecture
 
 
 class Adapter(Protocol):
@@ -48,6 +49,14 @@ class Adapter(Protocol):
 
         A member that does not merge leaves its parts where they are.
         """
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A member that asks for something that not every backbone has: so many layers, such tokens."""
+
+    def require(self, backbone: "Architecture") -> None:
+        """ConfigurationError where the backbone lacks it, with what it has instead."""
 
 
 @runtime_checkable

@@ -15,6 +15,7 @@ from freshtune.model.adapters.parts import (
     linears,
     require_linears,
     require_positive,
+    require_rank,
     take_off,
 )
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from freshtune.model.backbone import TextModel
+    from freshtune.model.families import Architecture
 
 _PART = "adalora"
 _FULL_UNTIL, _PRUNED_AT = 0.2, 0.7
@@ -74,6 +76,10 @@ class AdaLora(Uppermost):
                 "Ranks only fall in a run.",
                 f"Set rank to {self.target_rank} or more.",
             )
+
+    def require(self, backbone: "Architecture") -> None:
+        super().require(backbone)
+        require_rank(self.name, self.rank, backbone)
 
     def attach(self, model: "TextModel") -> None:
         import torch

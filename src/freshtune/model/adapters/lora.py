@@ -13,6 +13,7 @@ from freshtune.model.adapters.parts import (
     linears,
     require_linears,
     require_positive,
+    require_rank,
     take_off,
 )
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from freshtune.model.backbone import TextModel
+    from freshtune.model.families import Architecture
 
 _PART = "lora"
 
@@ -54,6 +56,10 @@ class Lora(Uppermost):
         super().__post_init__()
         require_positive(self.name, "rank", self.rank)
         require_linears(self.name, self.linears)
+
+    def require(self, backbone: "Architecture") -> None:
+        super().require(backbone)
+        require_rank(self.name, self.rank, backbone)
 
     def attach(self, model: "TextModel") -> None:
         import torch

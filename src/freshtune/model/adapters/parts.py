@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch.utils.hooks import RemovableHandle
 
     from freshtune.model.backbone import Layer, TextModel
+    from freshtune.model.families import Architecture
 
 LINEARS = ("qkv", "attention_out", "inner_in", "inner_out")
 """Names of a layer's linear maps: queries, keys and values in one; out of attention; into and out of the inner part."""
@@ -29,6 +30,26 @@ def require_positive(member: str, field: str, value: int) -> None:
             f"{member}: {field} = {value} is too small.",
             "Only the head would learn.",
             "Set 1 or more, or take head_only.",
+        )
+
+
+def require_layers(member: str, k: int, backbone: "Architecture") -> None:
+    """Refuse more layers than a backbone has: who names them has another backbone in mind."""
+    if k > backbone.layers:
+        raise ConfigurationError(
+            f"{member}: k = {k} is more layers than there are.",
+            f"The backbone has {backbone.layers}.",
+            f"Set {backbone.layers} at most.",
+        )
+
+
+def require_rank(member: str, rank: int, backbone: "Architecture") -> None:
+    """Refuse a rank above that of any linear map of a backbone."""
+    if rank > backbone.width:
+        raise ConfigurationError(
+            f"{member}: rank = {rank} is more than any map has.",
+            f"The backbone is {backbone.width} wide.",
+            f"Set {backbone.width} at most, far less to save anything, or take top_layers.",
         )
 
 
@@ -60,6 +81,9 @@ class Uppermost:
 
     def __post_init__(self) -> None:
         require_positive(self.name, "k", self.k)
+
+    def require(self, backbone: "Architecture") -> None:
+        require_layers(self.name, self.k, backbone)
 
     def lowest_trained(self, layers: int) -> int:
         return lowest(layers, self.k)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from freshtune.errors import ConfigurationError
+from freshtune.model.adapters.parts import require_layers
 
 if TYPE_CHECKING:
     from freshtune.model.backbone import TextModel
+    from freshtune.model.families import Architecture
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class TopLayers:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise ConfigurationError(f"top_layers: k = {self.k} is too small.", "", "Set 1 or more, or take head_only.")
+
+    def require(self, backbone: "Architecture") -> None:
+        require_layers(self.name, self.k, backbone)
 
     def lowest_trained(self, layers: int) -> int:
         return max(0, layers - self.k)

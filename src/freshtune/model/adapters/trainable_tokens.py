@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from freshtune.model.backbone import TextModel
+    from freshtune.model.families import Architecture
 
 _PART = "added"
 
@@ -39,26 +40,27 @@ class TrainableTokens:
                 "Name each token's id once.",
             )
 
+    def require(self, backbone: "Architecture") -> None:
+        if max(self.rows, default=0) >= backbone.vocabulary:
+            raise ConfigurationError(
+                f"trainable_tokens: there is no token {max(self.rows)}.",
+                f"The backbone's vocabulary has {backbone.vocabulary}.",
+                f"Name ids from 0 to {backbone.vocabulary - 1}.",
+            )
+
     def lowest_trained(self, layers: int) -> int:
         return 0 if self.rows else layers
 
     def attach(self, model: "TextModel") -> None:
-        """As for every adapter; ConfigurationError where the model's vocabulary ends below one of the rows."""
         import torch
         from torch import nn
 
-        vocabulary = model.architecture.vocabulary
-        if max(self.rows, default=0) >= vocabulary:
-            raise ConfigurationError(
-                f"trainable_tokens: there is no token {max(self.rows)}.",
-                f"The model's vocabulary has {vocabulary}.",
-                f"Name ids from 0 to {vocabulary - 1}.",
-            )
+        self.require(model.architecture)
         head_alone(model)
         if not self.rows:
             return
         part = nn.ParameterDict({"rows": torch.zeros(len(self.rows), model.width)})
-        places = torch.full((vocabulary,), len(self.rows))
+        places = torch.full((model.architecture.vocabulary,), len(self.rows))
         places[list(self.rows)] = torch.arange(len(self.rows))
         part.register_buffer("places", places, persistent=False)
         hang(model.tokens, _PART, part, model.tokens.register_forward_hook(_added))
