@@ -73,8 +73,8 @@ def write_first(model: "TextModel", tokens: Tokens, head: Head, facts: ModelFact
     """Write what all later releases of the same trunk share: template, tokenizer and description."""
     export_top(model, facts.cut, folder / TEMPLATE)
     tokens.write(folder / TOKENIZER)
-    described = {
-        "head": {"kind": head.kind, **_fields(head)},
+    described: dict[str, Json] = {
+        "head": _described(head),
         "prefix": tokens.prefix,
         "max_tokens": tokens.max_tokens,
         "backbone": facts.backbone,
@@ -84,6 +84,29 @@ def write_first(model: "TextModel", tokens: Tokens, head: Head, facts: ModelFact
         "pooling": str(model.architecture.pooling),
         "architecture": dict(facts.architecture),
     }
+    _write_description(described, folder)
+
+
+def template_for(bundle: "Bundle", head: Head, weights: Mapping[str, "Tensor"], folder: Path) -> Path:
+    """The template that a challenger's top is filled into: the champion's.
+
+    Where the head has grown, both it and what is said of the model are another, and are written into ``folder``.
+
+    Args:
+        bundle: the champion's.
+        head, weights: the challenger's.
+    """
+    if head == bundle.head:
+        return bundle.folder / TEMPLATE
+    from freshtune.model.backbone import open_top
+
+    model = open_top(bundle.facts.architecture, bundle.facts.cut, head.outputs, weights)
+    export_top(model, bundle.facts.cut, folder / TEMPLATE)
+    _write_description({**described_model(bundle.folder / MODEL), "head": _described(head)}, folder)
+    return folder / TEMPLATE
+
+
+def _write_description(described: Mapping[str, Json], folder: Path) -> None:
     (folder / MODEL).write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
 
 
@@ -98,7 +121,7 @@ def write_top(template: Path, weights: Mapping[str, "Tensor"], compression: Comp
     whole.unlink()
 
 
-def _fields(head: Head) -> dict[str, Json]:
+def _described(head: Head) -> dict[str, Json]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(head).items()}
 
 
@@ -119,9 +142,9 @@ class Bundle:
     head: Head
     threads: int
 
-    def predictor(self, top: Path | None = None) -> OnnxModel:
-        """The model as it is served; with another top on the same trunk where one is given."""
-        return OnnxModel(self.tokens, self.cached, top or self.folder / TOP, self.head, self.threads)
+    def predictor(self, top: Path | None = None, head: Head | None = None) -> OnnxModel:
+        """The model as it is served; with another top on the same trunk, and its head, where they are given."""
+        return OnnxModel(self.tokens, self.cached, top or self.folder / TOP, head or self.head, self.threads)
 
     def uncached(self, top: Path | None = None) -> OnnxModel:
         """The same, computing all, as the service does."""
