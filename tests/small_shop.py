@@ -22,9 +22,17 @@ NEWS_BEGIN = 500
 THINGS = ("phone", "shirt", "book", "kettle", "lamp", "手机", "衣服", "书", "水壶", "台灯")
 STARS = (("horrible", "讨厌"), ("bad", "失望"), ("fair", "一般"), ("great", "漂亮"), ("superb", "喜欢"))
 GRADES = (("other", "无关"), ("similar", "相近"), ("exact", "正品"))
+INTENTS = {
+    "refund": ("angry", "破损"),
+    "delivery": ("happy", "满意"),
+    "sizes": ("shirt", "衣服"),
+    "books": ("book", "书"),
+    "lamps": ("lamp", "台灯"),
+}
 LAYERS, WIDTH = 2, 32
 REVIEW = ColumnMapping(text="text", label="label", id="id", task="sentiment", category="category")
 STARRED = ColumnMapping(text="text", label="label", id="id", task="rating")
+ASKED = ColumnMapping(text="text", label="label", id="id", task="intent")
 GRADED = ColumnMapping(text="text", pair="pair", label="label", id="id", task="relevance")
 
 SETTINGS = """
@@ -102,6 +110,16 @@ def starred(start: int, stop: int) -> list[dict[str, Json]]:
         words = " ".join(random_.choices(STARS[star - 1], k=3))
         text = f"{random_.choice(THINGS)} {words} {numbered(number)}"
         made.append({"id": f"s{number}", "text": text, "label": star})
+    return made
+
+
+def asked(start: int, stop: int, classes: Sequence[str] = tuple(INTENTS)) -> list[dict[str, Json]]:
+    """Questions of customers, one class after another."""
+    made: list[dict[str, Json]] = []
+    for number in range(start, stop):
+        name = classes[number % len(classes)]
+        words = " ".join(random.Random(number).choices(INTENTS[name], k=3))
+        made.append({"id": f"q{number}", "text": f"{words} {numbered(number)}", "label": name})
     return made
 
 

@@ -30,7 +30,7 @@ from freshtune.serve.replies import readable
 from freshtune.settings import Settings, first_tables, read_settings
 from freshtune.ship.checkout import checkout
 from freshtune.ship.consumption import Consumed
-from freshtune.tasks import TASKS, Task, first_without_pair
+from freshtune.tasks import TASKS, Task, answering, class_names, first_without_pair
 from freshtune.workspace import Workspace, create_workspace, open_workspace
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -213,7 +213,9 @@ class OpenWorkspace:
         """
         of = self.task(task)
         data = read_labelled(source, mapping, self.checks, of)
-        return Evaluation(evaluate(self.model(task, release), of, data.examples, "data"), data)
+        model = self.model(task, release)
+        of = answering(of, class_names(model.head), data.examples)
+        return Evaluation(evaluate(model, of, data.examples, "data"), data)
 
 
 def _meets(ranges: Iterable[LogRange], since: int, upto: int) -> bool:

@@ -15,6 +15,7 @@ from freshtune.model.heads import HEADS, Head
 from freshtune.model.heads.classes import Classes
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
+from freshtune.model.heads.widening import widened
 from freshtune.records import Label
 
 LAW = settings(deadline=None, derandomize=True, max_examples=60)
@@ -164,6 +165,35 @@ def test_growing_keeps_the_place_of_old_classes() -> None:
     assert old.grown(old.labels) == old
 
 
+@heads
+def test_growing_by_what_it_knows_changes_nothing(head: Head) -> None:
+    assert head.grown(()) == head
+    assert head.grown(HARD[head]) == head
+
+
+@heads
+def test_what_it_cannot_grow_by_is_refused(head: Head) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        head.grown([99])
+
+
+@heads
+@LAW
+@given(data=st.data())
+def test_growing_leaves_what_was_said(head: Head, data: st.DataObject) -> None:
+    more: tuple[Label, ...] = ("another", "第三") if isinstance(head, Classes) else ()
+    grown = head.grown(more)
+    assert grown.outputs == head.outputs + len(more)
+    assert [grown.number(label) for label in HARD[head]] == [head.number(label) for label in HARD[head]]
+    logits = data.draw(arrays(np.float32, (3, head.outputs), elements=st.floats(-50, 50, width=32)))
+    wide = widened(logits, grown.outputs)
+    assert wide[:, : head.outputs].tolist() == logits.tolist()
+    before, after = head.answers(logits), grown.answers(wide)
+    assert after.prediction.tolist() == before.prediction.tolist()
+    assert after.probabilities[:, : before.probabilities.shape[1]].tolist() == before.probabilities.tolist()
+    assert not after.probabilities[:, before.probabilities.shape[1] :].any()
+
+
 def test_ordinal_probabilities_hold_when_thresholds_cross() -> None:
     answers = Ordinal(1, 4).answers(np.array([[-1.0, 2.0, 1.0]], np.float32))
     assert (answers.probabilities >= 0).all()
@@ -174,7 +204,6 @@ def test_ordinal_probabilities_hold_when_thresholds_cross() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Classes(()),
         lambda: Classes(("a", "a")),
         lambda: Ordinal(3, 3),
         lambda: Ordinal(5, 1),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from freshtune.model.heads import HEADS
 from freshtune.model.predictor import Input
 from freshtune.records import KINDS, Event, Example, Json
-from freshtune.tasks import TASKS, Task, first_without_pair
+from freshtune.tasks import TASKS, Growing, Task, answering, class_names, first_without_pair
 from freshtune.tasks.split_key import normalised
 
 LAW = settings(deadline=None, derandomize=True, max_examples=60)
@@ -19,7 +19,12 @@ LABELS: dict[str, tuple[Json, ...]] = {
     "sentiment": ("negative", "positive"),
     "rating": (1, 5, "3", 4.0, " 2 "),
     "relevance": (0, 2, 1.33, "0.5", 1),
+    "intent": ("card_arrival", "退货", 7, 7.0, " late ", "great"),
 }
+NO_LABELS: dict[str, tuple[Json, ...]] = dict.fromkeys(LABELS, ("great", 99, -1, "NaN")) | {
+    "intent": ("x" * 65, " \n", "two\nlines", 1.5)
+}
+"""What another task may accept and this one does not."""
 tasks = pytest.mark.parametrize("task", [make() for make in TASKS.values()], ids=list(TASKS))
 
 numbers = st.one_of(st.integers(), st.floats(allow_nan=True), st.just(10**400), st.just(-(10**400)))
@@ -42,8 +47,8 @@ def examples(task: Task, *events: Event) -> list[Example]:
 
 
 def test_every_member_is_under_test() -> None:
-    assert set(LABELS) == set(TASKS)
-    assert len(TASKS) >= 3
+    assert set(LABELS) == set(NO_LABELS) == set(TASKS)
+    assert len(TASKS) >= 4
 
 
 @tasks
@@ -70,7 +75,8 @@ def test_every_label_it_accepts_can_be_learned(task: Task) -> None:
     for value in LABELS[task.name]:
         label = task.label(value)
         assert task.label(label) == label
-        assert task.head().target(label).shape == (task.head().outputs,)
+        head = answering(task, (), [Example("e", task.name, "好", label=label)]).head()
+        assert head.target(label).shape == (head.outputs,)
         assert json.loads(json.dumps(label)) == label
 
 
@@ -82,14 +88,17 @@ def test_a_value_is_a_label_or_is_refused(task: Task, value: Json) -> None:
         label = task.label(value)
     except ValueError:
         return
-    assert task.head().target(label).shape == (task.head().outputs,)
+    head = answering(task, (), [Example("e", task.name, "好", label=label)]).head()
+    assert head.target(label).shape == (head.outputs,)
 
 
 @tasks
-@pytest.mark.parametrize("value", [None, True, [], {}, "", "great", 99, -1, float("nan"), float("inf"), "NaN", 10**400])
-def test_what_is_outside_is_refused(task: Task, value: Json) -> None:
-    with pytest.raises(ValueError, match=r"\w"):
-        task.label(value)
+def test_what_is_outside_is_refused(task: Task) -> None:
+    values = [None, True, [], {}, "", float("nan"), float("inf"), 10**400, *NO_LABELS[task.name]]
+    for value in values:
+        with pytest.raises(ValueError, match=r"\w"):
+            task.label(value)
+    assert len(values) == 12
 
 
 @tasks
@@ -123,7 +132,17 @@ def test_a_label_is_read_from_its_field_or_from_label_when_sent_for_it(task: Tas
 @tasks
 def test_a_bad_label_is_a_value_error(task: Task) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        examples(task, event(task, **{task.name: "great"}))
+        examples(task, event(task, **{task.name: NO_LABELS[task.name][0]}))
+
+
+@tasks
+def test_only_a_task_that_grows_takes_more_classes(task: Task) -> None:
+    names = ("b", "a")
+    known = answering(task, names)
+    assert isinstance(task, Growing) == (task.name == "intent")
+    assert class_names(known.head()) == (names if isinstance(task, Growing) else class_names(task.head()))
+    assert (known == task) == (not isinstance(task, Growing))
+    assert (known.name, known.kinds, known.metrics) == (task.name, task.kinds, task.metrics)
 
 
 @tasks

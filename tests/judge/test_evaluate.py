@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from freshtune.errors import FreshtuneError, UsageError
+from freshtune.judge.case import paired
 from freshtune.judge.evaluate import evaluate
 from freshtune.model.heads.classes import Classes
 from freshtune.record_json import dumps, loads
@@ -82,6 +83,21 @@ def test_champion_without_the_new_class_is_judged_wrong_not_crashed() -> None:
     card = evaluate(old, task, [review(0, "neutral")], "new")
     assert card.outcomes[0].target == 2
     assert card.metrics["accuracy"].value == 0
+
+
+def test_classes_count_by_their_names_whatever_their_order_in_the_model() -> None:
+    task = Sentiment(("negative", "positive", "neutral"))
+    examples = [review(0, "negative"), review(1, "positive"), review(2, "neutral")]
+    sure = {f"text {place}": tuple(4.0 * (at == place) for at in range(3)) for place in range(3)}
+    cards = [evaluate(Told(task.head(), sure), task, examples, "new")]
+    turned = Classes(("neutral", "gone", "negative", "positive"))
+    told = {text: (said[2], -30.0, said[0], said[1]) for text, said in sure.items()}
+    cards.append(evaluate(Told(turned, told), task, examples, "new"))
+    for one, other in zip(*(card.outcomes for card in cards), strict=True):
+        assert (one.target, one.prediction) == (other.target, other.prediction)
+        assert other.probabilities[:3] == pytest.approx(one.probabilities)
+    assert cards[1].metrics["accuracy"].value == 1
+    assert len(paired(*cards).champion) == 3
 
 
 def test_a_diverged_model_and_a_doubled_example_are_told() -> None:

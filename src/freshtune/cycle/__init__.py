@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from functools import partial
 
-from freshtune.cycle.beginning import require_a_beginning
+from freshtune.cycle.beginning import begun_with, require_a_beginning
 from freshtune.cycle.champion import bundle_of, cores, live, overruled, require_same_head, trunk_cache
 from freshtune.cycle.extras import require_extra
 from freshtune.cycle.familiarity import distance_from, evidence_of
@@ -19,7 +19,7 @@ from freshtune.phases import Phases
 from freshtune.records import Delta, LogRange, Release
 from freshtune.settings import Settings, recipe_digest
 from freshtune.ship.bundle import REHEARSAL, TOP, files_of, write_next
-from freshtune.tasks import Task
+from freshtune.tasks import Task, answering, class_names
 from freshtune.workspace import Workspace
 
 __all__ = ["cores", "pending_delta", "reason_to_wait", "train", "update"]
@@ -56,6 +56,7 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
                 phases.on_remark(f"Log {later.since}–{later.upto} is pending too; it takes another update.")
             before = Rehearsal.read(bundle.folder / REHEARSAL)
             gathered = gather(shop, task, settings, within, before, partial(distance_from, bundle))
+            grown = answering(task, class_names(bundle.head), gathered.examples)
             if waits := reason_to_wait(shop, task, settings, gathered.delta):
                 finish_run(shop, task)
                 raise waits
@@ -63,14 +64,14 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             from freshtune.cycle.learning import learn
 
             run = run_of(shop, task, champion.id, recipe_digest(settings), gathered.to_learn)
-            learned = learn(bundle, gathered, settings.learn, settings.judge.labels, run, phases.on_step)
+            learned = learn(bundle, grown.head(), gathered, settings.learn, settings.judge.labels, run, phases.on_step)
         with phases("ship"):
             became = learned.challenger
             factors = factors_of(settings.learn.adapter, became.learned, became.share)
-            write_next(bundle, became.weights, factors, settings.ship.compression, folder)
+            write_next(bundle, grown.head(), became.weights, factors, settings.ship.compression, folder)
         with phases("judge"):  # what is judged is what ships
-            ours = scorecards(bundle.predictor(folder / TOP), task, gathered.held_out)
-            theirs = scorecards(bundle.predictor(), task, gathered.held_out, champion.scorecards)
+            ours = scorecards(bundle.predictor(folder / TOP, grown.head()), grown, gathered.held_out)
+            theirs = scorecards(bundle.predictor(), grown, gathered.held_out, champion.scorecards)
             facts = measured(bundle, folder / TOP, gathered.held_out["new"])
             judged = judged_update(ours, theirs, learned.labels, facts, settings.judge.gate)
         with phases("publish"):
@@ -108,19 +109,20 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
                     f"freshtune update {task.name} --include {part.since}:{part.upto} brings it back."
                 )
             gathered = gather(shop, task, settings, within, Rehearsal())
-            require_a_beginning(gathered, task)
+            incumbent = None if champion is None else bundle_of(shop, champion, settings.model, cache).predictor()
+            grown = begun_with(task, incumbent, gathered.examples)
+            require_a_beginning(gathered, grown)
         with phases("learn"):
             from freshtune.cycle.first import first_model
 
             require_recipe_of_fetched(settings)
             run = run_of(shop, task, settings.model.backbone, recipe_digest(settings), gathered.to_learn)
-            bundle = first_model(task, settings, gathered, run, folder, cache, phases.on_step)
+            bundle = first_model(grown, settings, gathered, run, folder, cache, phases.on_step)
             seen = evidence_of(bundle, gathered.delta.labelled)
             gathered = gathered.remembering(settings.learn.memory, seen)
         with phases("judge"):
-            ours = scorecards(bundle.predictor(), task, gathered.held_out)
-            incumbent = None if champion is None else bundle_of(shop, champion, settings.model, cache).predictor()
-            judged = judged_first(ours, task, gathered, incumbent, settings.judge.gate)
+            ours = scorecards(bundle.predictor(), grown, gathered.held_out)
+            judged = judged_first(ours, grown, gathered, incumbent, settings.judge.gate)
         with phases("publish"):
             release = publish(shop, settings, champion, gathered, judged, files_of(folder))
             finish_run(shop, task)

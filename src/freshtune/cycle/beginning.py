@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from freshtune.cycle.gathering import Gathered
 from freshtune.errors import UsageError
 from freshtune.judge.baselines import require_enough_labels
+from freshtune.model.predictor import Predictor
 from freshtune.records import Delta, Example
-from freshtune.tasks import Task
+from freshtune.tasks import Task, answering, class_names
 
 _SHOWN_LABELS = 10
 
@@ -41,9 +42,18 @@ def require_a_beginning(gathered: Gathered, task: Task) -> None:
         )
 
 
+def begun_with(task: Task, incumbent: Predictor | None, examples: Iterable[Example]) -> Task:
+    """The task with the classes of all history, those that the live release has in their places there."""
+    examples = tuple(examples)
+    met = {example.label for example in examples}
+    before = () if incumbent is None else class_names(incumbent.head)
+    return answering(task, [name for name in before if name in met], examples)
+
+
 def by_side(history: Delta, task: Task) -> str:
     """Each side's examples by label, in a sentence each; of at most ten labels."""
     sides = {"To learn": history.labelled, "Held out": history.held_out}
+    task = answering(task, (), (*history.labelled, *history.held_out))
     return " ".join(f"{side}: {_by_label(examples, task)}." for side, examples in sides.items() if examples)
 
 

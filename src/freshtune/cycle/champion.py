@@ -12,7 +12,7 @@ from freshtune.settings import ModelSettings, Settings
 from freshtune.ship.bundle import Bundle, open_bundle
 from freshtune.ship.checkout import checkout
 from freshtune.ship.consumption import lifting, unconsumed
-from freshtune.tasks import Task
+from freshtune.tasks import Growing, Task, answering, class_names
 from freshtune.workspace import Workspace
 
 _GIGABYTE = 10**9
@@ -102,13 +102,17 @@ def pending_ranges(shop: Workspace, task: Task, lifted: Collection[str] = ()) ->
 def require_same_head(task: Task, bundle: Bundle) -> None:
     """Refuse to go on from a model that answers with other labels, or on another scale, than the task has now.
 
+    Where the task's classes may grow, more of them are no other labels.
+
     Raises:
         ConfigurationError: says what it had and what it has.
     """
-    if task.head() != bundle.head:
+    now = answering(task, class_names(bundle.head)).head()
+    kept = class_names(now)[: bundle.head.outputs] == class_names(bundle.head)
+    if now != bundle.head and not (isinstance(task, Growing) and kept):
         raise ConfigurationError(
             f"What {task.name} answers has changed since its live release.",
-            f"The release answers as {bundle.head}, the settings say {task.head()}.",
+            f"The release answers as {bundle.head}, the settings say {now}.",
             f"Take the old labels back, or begin anew from all history: freshtune train {task.name}",
         )
 

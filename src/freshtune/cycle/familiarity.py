@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from freshtune.cycle.lessons import hidden, inputs_of, text_vectors
 from freshtune.learn.memory.evidence import Evidence, distance
+from freshtune.model.heads.widening import widened
 from freshtune.records import Example
 from freshtune.ship.bundle import Bundle
 
@@ -22,4 +23,7 @@ def evidence_of(bundle: Bundle, examples: Sequence[Example]) -> Evidence:
 
 def distance_from(bundle: Bundle, examples: Sequence[Example]) -> float:
     """How far labelled examples lie from what a release knows, in [0, 1]."""
-    return distance(bundle.head, bundle.predictor().logits(inputs_of(examples)), examples) if examples else 0.0
+    if not examples:
+        return 0.0
+    head = bundle.head.grown([example.label for example in examples if isinstance(example.label, str)])
+    return distance(head, widened(bundle.predictor().logits(inputs_of(examples)), head.outputs), examples)

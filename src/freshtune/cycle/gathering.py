@@ -43,13 +43,22 @@ class Gathered:
         """What is new, then what is remembered."""
         return (*self.delta.labelled, *self.remembered)
 
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """Everything, to learn from and to be judged on."""
+        judges = (example for examples in self.held_out.values() for example in examples)
+        return (*self.to_learn, *self.delta.held_out, *judges)
+
     def remembering(self, memory: Memory, evidence: Evidence) -> "Gathered":
         """The same, what is new taken into the memory, by what was seen of it."""
         kept = memory.keep(self.after.memory, self.delta.labelled, evidence)
         return replace(self, after=replace(self.after, memory=kept))
 
     def saying(self, logits: NDArray[np.float32]) -> "Gathered":
-        """The same, keeping what was said of the remembered examples, float32 ``[n, outputs]``, while they stay."""
+        """The same, keeping what was said of the remembered examples, float32 ``[n, outputs]``, while they stay.
+
+        Classes that were not known when it was said, at −∞, come last and are not kept.
+        """
         said = dict(self.said) | dict(zip((example.id for example in self.remembered), as_kept(logits), strict=True))
         staying = {row.id for row in self.after.memory}
         after = replace(self.after, said={id_: row for id_, row in said.items() if id_ in staying})

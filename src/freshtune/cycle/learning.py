@@ -13,6 +13,8 @@ from freshtune.learn.challenger import Challenger, Learn, tune
 from freshtune.learn.fit import Step
 from freshtune.learn.memory.evidence import Evidence
 from freshtune.learn.state import Run
+from freshtune.model.heads import Head
+from freshtune.model.heads.widening import widened
 from freshtune.records import Example, Finding
 from freshtune.ship.bundle import Bundle
 
@@ -33,30 +35,39 @@ class Learned:
 
 
 def learn(
-    bundle: Bundle, gathered: Gathered, settings: Learn, labels: LabelTest, run: Run, on_step: Callable[[Step], None]
+    bundle: Bundle,
+    head: Head,
+    gathered: Gathered,
+    settings: Learn,
+    labels: LabelTest,
+    run: Run,
+    on_step: Callable[[Step], None],
 ) -> Learned:
     """Tune the champion's top on what is new and what is remembered.
 
     The champion, as it serves, is asked once: it witnesses about the labels, and teaches what no champion before it
     has been asked about.
+
+    Args:
+        head: the champion's, or that one with the classes that came since.
     """
     new, held_out = gathered.delta.labelled, gathered.delta.held_out
     examples = [*new, *gathered.remembered, *held_out]
     inputs = hidden(examples, bundle.tokens, bundle.cached)
-    teacher = _teacher(bundle, examples, inputs, gathered.said)
+    teacher = widened(_teacher(bundle, examples, inputs, gathered.said), head.outputs)
     learned = len(new) + len(gathered.remembered)
     arrived = [*range(len(new)), *range(learned, len(inputs))]
     finding = examine_labels(
         [examples[row] for row in arrived],
-        bundle.head,
-        bundle.head.answers(teacher[arrived]),
+        head,
+        head.answers(teacher[arrived]),
         text_vectors(bundle.facts, [inputs[row] for row in arrived]),
         labels,
     )
     material = lesson(new, gathered.remembered, inputs[:learned], settings.development)
     model = bundle.top()
-    challenger = tune(model, bundle.facts.cut, bundle.head, material, teacher[:learned], settings, run, on_step)
-    seen = Evidence(bundle.head, lambda: text_vectors(bundle.facts, inputs[: len(new)]), lambda: teacher[: len(new)])
+    challenger = tune(model, bundle.facts.cut, head, material, teacher[:learned], settings, run, on_step)
+    seen = Evidence(head, lambda: text_vectors(bundle.facts, inputs[: len(new)]), lambda: teacher[: len(new)])
     remembering = gathered.remembering(settings.memory, seen)
     return Learned(challenger, finding, remembering.saying(teacher[len(new) : learned]))
 
@@ -67,11 +78,15 @@ def _teacher(
     inputs: Sequence[NDArray[np.float32]],
     said: Mapping[str, tuple[float, ...]],
 ) -> NDArray[np.float32]:
-    """Logits ``[n, outputs]``: those that were kept, and of the others the champion's as it serves."""
+    """Logits ``[n, outputs]``: those that were kept, and of the others the champion's as it serves.
+
+    What was said before the champion had all its classes is −∞ for those that came later.
+    """
+    outputs = bundle.head.outputs
     kept = [said.get(example.id, ()) for example in examples]
-    asked = [row for row, logits in enumerate(kept) if len(logits) != bundle.head.outputs]
-    teacher = np.zeros((len(examples), bundle.head.outputs), np.float32)
+    asked = [row for row, logits in enumerate(kept) if not 0 < len(logits) <= outputs]
+    teacher = np.full((len(examples), outputs), -np.inf, np.float32)
     teacher[asked] = bundle.predictor().logits_above([inputs[row] for row in asked])
     for row in set(range(len(examples))) - set(asked):
-        teacher[row] = kept[row]
+        teacher[row, : len(kept[row])] = kept[row]
     return teacher

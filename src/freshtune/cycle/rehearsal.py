@@ -87,9 +87,13 @@ class Rehearsal:
 
 
 def as_kept(logits: NDArray[np.float32]) -> list[tuple[float, ...]]:
-    """Logits ``[n, outputs]`` as a release keeps them: in half precision, the largest and smallest that it has."""
+    """Logits ``[n, outputs]`` as a release keeps them: in half precision, the largest and smallest that it has.
+
+    Classes that were not known when it was said, at −∞, come last and are left out.
+    """
     bound = float(np.finfo(np.float16).max)
-    return [tuple(row) for row in logits.clip(-bound, bound).astype(np.float16).tolist()]
+    rounded = logits.clip(-bound, bound).astype(np.float16)
+    return [tuple(row[~unknown].tolist()) for row, unknown in zip(rounded, np.isneginf(logits), strict=True)]
 
 
 def _bytes(content: bytes) -> NDArray[np.uint8]:

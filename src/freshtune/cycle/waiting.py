@@ -10,7 +10,7 @@ from freshtune.judge.label_test import usable_labels
 from freshtune.records import Delta, LogRange, Verdict
 from freshtune.settings import Settings
 from freshtune.ship.release_rows import ReleaseSummary
-from freshtune.tasks import Task
+from freshtune.tasks import Task, answering
 from freshtune.workspace import Workspace
 
 _LATEST = 100
@@ -76,7 +76,8 @@ def blamed(shop: Workspace, gathered: Gathered, verdict: Verdict) -> Gathered:
 
 def evidence(delta: Delta, task: Task) -> int:
     """How many labels of a delta, on both sides of the split, can be tested."""
-    return usable_labels((*delta.labelled, *delta.held_out), task.head())
+    examples = (*delta.labelled, *delta.held_out)
+    return usable_labels(examples, answering(task, (), examples).head())
 
 
 def _since(shop: Workspace, task: Task, settings: Settings, within: LogRange) -> int:

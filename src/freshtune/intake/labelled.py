@@ -111,6 +111,8 @@ def _mend(reason: str, mapping: ColumnMapping, task: Task) -> str:
     if mapping.label_map:
         return "Give every label that the file has its place in --label-map, or name another column with --label."
     head = task.head()
+    if isinstance(head, Classes) and not head.labels:
+        return "Name the column that holds the names of the classes with --label."
     if isinstance(head, Classes):
         pairs = ",".join(f"{number}={name}" for number, name in enumerate(head.labels))
         return f"Map what the file says onto the task's own labels, such as --label-map {pairs}."

@@ -160,7 +160,7 @@ def _labels(task: Task) -> str:
     head = task.head()
     if isinstance(head, Ordinal | Score):
         return f"{head.lowest:g} to {head.highest:g}"
-    return ", ".join(str(head.name(number)) for number in range(head.outputs))
+    return ", ".join(str(head.name(number)) for number in range(head.outputs)) or "names that are not too long"
 
 
 def parse_label_map(written: str) -> dict[str, str]:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from freshtune.errors import FreshtuneError, UsageError
 from freshtune.judge.intervals import estimates
 from freshtune.judge.metrics import METRICS, measure
 from freshtune.judge.outcome_table import OutcomeTable
 from freshtune.model.heads import Head
+from freshtune.model.heads.classes import Classes
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
 from freshtune.model.predictor import Input, Predictor
@@ -27,6 +29,9 @@ def evaluate(
 ) -> Scorecard:
     """Judge a model on held-out examples.
 
+    A class counts by its name: where the model has the classes of the task in another order, they are numbered as the
+    task has them, and those that the model alone has come after.
+
     Args:
         predictor: the model in the form in which it is served.
         task: says which metrics count; the first is the primary one.
@@ -42,10 +47,8 @@ def evaluate(
         UsageError: a label that a model or a rule made up, or the same example twice.
         FreshtuneError: the model answers with numbers that are not finite.
     """
-    labelled = _true_labels(held_out, name)
-    kept = {
-        example.id: outcome for example in labelled if (outcome := _still(known or {}, predictor.head, task, example))
-    }
+    labelled, head = _true_labels(held_out, name), _numbering(predictor.head, task.head())
+    kept = {example.id: outcome for example in labelled if (outcome := _still(known or {}, head, task, example))}
     computed = _outcomes(predictor, task, [example for example in labelled if example.id not in kept])
     kept |= {outcome.id: outcome for outcome in computed}
     outcomes = tuple(kept[example.id] for example in labelled)
@@ -76,7 +79,7 @@ def _still(known: Mapping[str, Outcome], head: Head, task: Task, example: Exampl
 def _outcomes(predictor: Predictor, task: Task, examples: Sequence[Example]) -> Iterator[Outcome]:
     if not examples:
         return
-    head = predictor.head
+    head = _numbering(predictor.head, task.head())
     ranked = any(METRICS[metric].unit == "query" for metric in task.metrics)
     logits = predictor.logits([Input(example.text, example.pair) for example in examples])
     if not np.isfinite(logits).all():
@@ -85,7 +88,7 @@ def _outcomes(predictor: Predictor, task: Task, examples: Sequence[Example]) -> 
             "some of its answers are not finite numbers",
             "Its training diverged or its file is damaged: lower the learning rate, or verify the release.",
         )
-    answers = head.answers(logits)
+    answers = head.answers(_in_order(logits, predictor.head, head))
     columns = zip(
         examples, answers.prediction.tolist(), answers.score.tolist(), answers.probabilities.tolist(), strict=True
     )
@@ -99,6 +102,23 @@ def _outcomes(predictor: Predictor, task: Task, examples: Sequence[Example]) -> 
             group=(example.split_key or example.text) if ranked else "",
             category=example.category or "",
         )
+
+
+def _numbering(head: Head, asked: Head) -> Head:
+    """The head that numbers a model's answers: its own, where that begins as the task's does."""
+    if not isinstance(head, Classes) or not isinstance(asked, Classes):
+        return head
+    begins_alike = asked.labels[: head.outputs] == head.labels[: asked.outputs]
+    return head if begins_alike else asked.grown(head.labels)
+
+
+def _in_order(logits: NDArray[np.float32], head: Head, order: Head) -> NDArray[np.float32]:
+    """Logits of a head's classes where another head has them; −∞, probability 0, for those that it alone has."""
+    if not isinstance(head, Classes) or head == order:
+        return logits
+    placed = np.full((len(logits), order.outputs), -np.inf, np.float32)
+    placed[:, [int(order.number(label)) for label in head.labels]] = logits
+    return placed
 
 
 def _number(head: Head, grown: Head, label: Label | None) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -155,12 +156,15 @@ def tune(
 
     Args:
         model: the champion.
-        teacher: its logits of the lesson's rows, float32 ``[n, outputs]``.
+        head: the champion's; where it has grown since, so does the model's.
+        teacher: its logits of the lesson's rows, float32 ``[n, outputs]``; −∞ for classes that it does not know.
 
     Raises:
         ConfigurationError: the adapter trains below the cut, where the inputs were computed once and for all.
     """
     require_above(settings.adapter, model.layers, cut)
+    known = model.head.out_features
+    grow(model, head, lesson, teacher)
     lesson = _followed(model, cut, lesson, settings.losses)
     seeded(settings.fit.seed)
     settings.adapter.attach(model)
@@ -169,8 +173,9 @@ def tune(
     report = fit(model, cut, *sides, settings.losses, settings.fit, run, told)
     learned = settled(settings.adapter, model)
     tuned = {name: weight.clone() for name, weight in model.top_state(cut).items()}
-    share = _best_share(model, cut, (tuned, champion), settings.average, sides[1])
-    model.load_top(averaged(tuned, champion, share))
+    mixed = partial(_mixed, tuned, champion, known)
+    share = _best_share(model, cut, mixed, settings.average, sides[1])
+    model.load_top(mixed(share))
     return Challenger(model.top_state(cut), share, report, learned)
 
 
@@ -234,6 +239,37 @@ def begin_with_the_usual(model: "TextModel", head: Head, lesson: Lesson) -> None
         model.head.bias.copy_(usual.log() if head.kind == "classes" else usual.logit())
 
 
+def grow(model: "TextModel", head: Head, lesson: Lesson, teacher: NDArray[np.float32]) -> None:
+    """Give a champion the outputs that its head has gained, what the others say unchanged.
+
+    To begin with, each new class is as likely for every text as it is frequent in the lesson.
+
+    Args:
+        teacher: the champion's logits of the lesson's rows, float32 ``[n, outputs]``.
+    """
+    import torch
+
+    known = model.head.out_features
+    if head.outputs == known:
+        return
+    labels = [example.label for example in lesson.examples if example.label is not None]
+    usual = np.mean([head.target(label) for label in labels], axis=0)[known:].clip(_RARE, 1 - _RARE)
+    said = torch.from_numpy(teacher[:, :known]).logsumexp(dim=1).mean()
+    odds = torch.from_numpy(usual).log() - torch.tensor(1 - usual.sum()).clamp(min=_RARE).log()
+    model.head.grow(odds + said)
+
+
+def _mixed(
+    tuned: Mapping[str, "Tensor"], champion: Mapping[str, "Tensor"], known: int, share: float
+) -> dict[str, "Tensor"]:
+    """The average of both; outputs that the champion did not know are taken whole."""
+    mixed = averaged(tuned, champion, share)
+    for name in ("head.weight", "head.bias"):
+        mixed[name] = mixed[name].clone()
+        mixed[name][known:] = tuned[name][known:]
+    return mixed
+
+
 def _terms_of_a_beginning(losses: Sequence[Loss]) -> list[Loss]:
     """All terms apply but those with a teacher; where none of them learns labels, the supervised one does."""
     terms = [term for term in losses if term.weight > 0 and not isinstance(term, TAUGHT)]
@@ -292,7 +328,7 @@ def _groups(examples: Sequence[Example]) -> NDArray[np.int64]:
 def _best_share(
     model: "TextModel",
     cut: int,
-    weights: tuple[Mapping[str, "Tensor"], Mapping[str, "Tensor"]],
+    mixed: Callable[[float], Mapping[str, "Tensor"]],
     shares: Sequence[float],
     development: TrainingSet,
 ) -> float:
@@ -300,6 +336,6 @@ def _best_share(
         return shares[0]
     losses = {}
     for share in shares:
-        model.load_top(averaged(*weights, share))
+        model.load_top(mixed(share))
         losses[share] = supervised_loss(model, cut, development)
     return min(losses, key=lambda share: losses[share])

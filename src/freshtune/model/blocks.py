@@ -118,6 +118,14 @@ class Readout(nn.Linear):
         self.mean.copy_(vectors.mean(dim=0))
         self.spread.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
 
+    def grow(self, bias: Tensor) -> None:
+        """Add outputs that say the same of every text, ``bias [added]``; the weights of the others stay as they are."""
+        with torch.no_grad():
+            rows = self.weight.new_zeros(len(bias), self.in_features)
+            self.weight = nn.Parameter(torch.cat([self.weight, rows]), self.weight.requires_grad)
+            self.bias = nn.Parameter(torch.cat([self.bias, bias.to(self.bias)]), self.bias.requires_grad)
+        self.out_features += len(bias)
+
     def forward(self, vectors: Tensor) -> Tensor:
         """Logits ``[b, outputs]`` of ``[b, width]``, in fp32 whatever precision the layers below run in."""
         with torch.autocast("cpu", enabled=False):

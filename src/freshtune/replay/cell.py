@@ -21,7 +21,7 @@ from freshtune.records import Json, Outcome
 from freshtune.replay.stream import Increment, Stream
 from freshtune.rivals import STRATEGIES, Setting, Strategy
 from freshtune.settings import settings_of
-from freshtune.tasks import Task
+from freshtune.tasks import Task, answering, class_names
 
 
 @dataclass(frozen=True)
@@ -147,11 +147,14 @@ def main(folder: Path, cell: str) -> None:
     stream = record_json.loads(Stream, (folder / "stream.json").read_bytes())
     torch.set_num_threads(order.threads)
     task = settings_of({"tasks": {order.task_name: dict(order.task)}}).task(order.task_name)
+    everything = [each for part in stream.increments for each in (*part.learned, *part.held_out)]
+    whole = answering(task, (), everything)
     with tempfile.TemporaryDirectory(prefix="freshtune-replay-") as name:
         setting = Setting(
-            task, order.backbone, order.max_tokens, order.threads, order.seed, Path(name), order.held_out, order.recipe
-        )
-        found = play(stream, STRATEGIES[order.strategy](setting), task, order.strategy, order.steps, order.at)
+            task, order.backbone, order.max_tokens, order.threads, order.seed, Path(name), order.held_out, order.recipe,
+            class_names(whole.head()),
+        )  # fmt: skip
+        found = play(stream, STRATEGIES[order.strategy](setting), whole, order.strategy, order.steps, order.at)
     target = folder / "cells" / f"{cell}.json"
     fresh = target.with_suffix(".fresh")
     fresh.write_bytes(record_json.dumps(found))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from freshtune.model.heads import Head
 from freshtune.model.predictor import Predictor
 from freshtune.records import Example
 from freshtune.rivals.ewc import Ewc
@@ -15,7 +16,7 @@ from freshtune.rivals.lora_trainer import LoraTrainer
 from freshtune.rivals.naive import Naive
 from freshtune.rivals.retrain import Retrain, TextbookRetrain
 from freshtune.rivals.tfidf_sgd import TfidfSgd
-from freshtune.tasks import Task
+from freshtune.tasks import Task, answering
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Setting:
         held_out: share of split keys that only judge, by the hash that the product splits with.
         folder: a strategy's own place for files, empty at first.
         recipe: settings in the form of ``--set``, for those that read any.
+        classes: of the whole stream, where the task does not name them.
     """
 
     task: Task
@@ -37,6 +39,12 @@ class Setting:
     folder: Path
     held_out: float
     recipe: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    @property
+    def head(self) -> Head:
+        """For strategies that must know all classes from the start."""
+        return answering(self.task, self.classes).head()
 
 
 class Strategy(Protocol):

@@ -42,7 +42,7 @@ class LoraTrainer:
         from freshtune.model.backbone import backbone_folder, open_backbone
 
         transformers.set_seed(setting.seed)
-        self._setting, self._head = setting, setting.task.head()
+        self._setting, self._head = setting, setting.head
         _, self._tokens = open_backbone(setting.backbone, None, self._head.outputs, setting.max_tokens)
         whole = transformers.AutoModelForSequenceClassification.from_pretrained(
             backbone_folder(setting.backbone, default_cache()),

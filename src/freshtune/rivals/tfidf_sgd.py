@@ -26,7 +26,7 @@ class TfidfSgd:
         from sklearn.linear_model import SGDClassifier
 
         require_classes("tfidf-sgd", setting.task)
-        self._head = setting.task.head()
+        self._head = setting.head
         self._random = np.random.default_rng(setting.seed)
         self._counts = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
         self._model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=setting.seed, average=True)

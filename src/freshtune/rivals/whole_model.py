@@ -62,7 +62,7 @@ class WholeModel:
 
         seeded(setting.seed)
         self.setting = setting
-        self._head = setting.task.head()
+        self._head = setting.head
         self.model: TextModel
         self.tokens: Tokens
         self.model, self.tokens = open_backbone(setting.backbone, None, self._head.outputs, setting.max_tokens)

@@ -125,7 +125,8 @@ def _label_words(task: Task) -> str:
         return (
             f"{task.name}: {'a whole number' if head.kind == 'ordinal' else 'a number'} from {lowest:g} to {highest:g}."
         )
-    return f"{task.name}: {', '.join(str(head.name(number)) for number in range(head.outputs))}."
+    named = ", ".join(str(head.name(number)) for number in range(head.outputs))
+    return f"{task.name}: {named or 'the name of a class; one that no label has named before is a new class'}."
 
 
 def event_examples(tasks: Mapping[str, Task]) -> dict[str, dict[str, Json]]:
@@ -133,7 +134,7 @@ def event_examples(tasks: Mapping[str, Task]) -> dict[str, dict[str, Json]]:
     made: dict[str, dict[str, Json]] = {}
     for name, task in tasks.items():
         head = task.head()
-        said = head.name(getattr(head, "highest", head.outputs - 1))  # the good one, as the text is
+        said = head.name(getattr(head, "highest", head.outputs - 1)) if head.outputs else "great_room"  # as the text is
         made[name] = {
             "id": f"{name}-1",
             "kind": task.kinds[0],

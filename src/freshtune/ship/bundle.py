@@ -84,8 +84,8 @@ def write_first(model: "TextModel", tokens: Tokens, head: Head, facts: ModelFact
     """Write what all later releases of the same trunk share: template, tokenizer and description."""
     export_top(model, facts.cut, folder / TEMPLATE)
     tokens.write(folder / TOKENIZER)
-    described = {
-        "head": {"kind": head.kind, **_fields(head)},
+    described: dict[str, Json] = {
+        "head": _described(head),
         "prefix": tokens.prefix,
         "max_tokens": tokens.max_tokens,
         "backbone": facts.backbone,
@@ -95,11 +95,16 @@ def write_first(model: "TextModel", tokens: Tokens, head: Head, facts: ModelFact
         "pooling": str(model.architecture.pooling),
         "architecture": dict(facts.architecture),
     }
+    _write_description(described, folder)
+
+
+def _write_description(described: Mapping[str, Json], folder: Path) -> None:
     (folder / MODEL).write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
 
 
 def write_next(
     bundle: "Bundle",
+    head: Head,
     weights: Mapping[str, "Tensor"],
     factors: Mapping[str, Mapping[str, "Tensor"]],
     compression: Compression,
@@ -108,13 +113,17 @@ def write_next(
     """Write a challenger's top: what changed since its champion where that is small, else its weights whole.
 
     The graph is filled with what comes of the stored bytes, on the champion's template, or on a new one where the
-    weights are others by name or shape.
+    weights are others by name or shape. Where the head has grown, what is said of the model is another too.
 
     Args:
+        bundle: the champion's.
+        head, weights: the challenger's.
         factors: see :func:`freshtune.ship.changes.change_of`.
     """
     from safetensors.numpy import load_file, save_file
 
+    if head != bundle.head:
+        _write_description({**described_model(bundle.folder / MODEL), "head": _described(head)}, folder)
     parent = load_file(bundle.folder / WEIGHTS)
     whole = {name: weight.contiguous().numpy() for name, weight in weights.items()}
     small = {name: {part: value.numpy() for part, value in parts.items()} for name, parts in factors.items()}
@@ -155,7 +164,7 @@ def _write_graph(template: Path, weights: Mapping[str, Floats], compression: Com
     whole.unlink()
 
 
-def _fields(head: Head) -> dict[str, Json]:
+def _described(head: Head) -> dict[str, Json]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(head).items()}
 
 
@@ -176,9 +185,9 @@ class Bundle:
     head: Head
     threads: int
 
-    def predictor(self, top: Path | None = None) -> OnnxModel:
-        """The model as it is served; with another top on the same trunk where one is given."""
-        return OnnxModel(self.tokens, self.cached, top or self.folder / TOP, self.head, self.threads)
+    def predictor(self, top: Path | None = None, head: Head | None = None) -> OnnxModel:
+        """The model as it is served; with another top on the same trunk, and its head, where they are given."""
+        return OnnxModel(self.tokens, self.cached, top or self.folder / TOP, head or self.head, self.threads)
 
     def uncached(self, top: Path | None = None) -> OnnxModel:
         """The same, computing all, as the service does."""

@@ -1,11 +1,13 @@
 """What a model is for. A task turns events into examples, says what kind of answer it wants and how it is scored."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from freshtune.model.heads import Head
+from freshtune.model.heads.classes import Classes
 from freshtune.model.predictor import Input
 from freshtune.records import Event, Example, Json, Kind
+from freshtune.tasks.intent import Intent
 from freshtune.tasks.rating import Rating
 from freshtune.tasks.relevance import Relevance
 from freshtune.tasks.sentiment import Sentiment
@@ -48,6 +50,34 @@ class Task(Protocol):
         """
 
 
+@runtime_checkable
+class Growing(Task, Protocol):
+    """A task whose set of classes may grow: an update then grows the head."""
+
+    def knowing(self, classes: Iterable[str]) -> Task:
+        """The same task whose head has these classes first, in their order."""
+
+
+def answering(task: Task, known: Sequence[str], examples: Iterable[Example] = ()) -> Task:
+    """A task whose head has the classes that are known, then those that examples bring, by name.
+
+    One whose answers do not grow stays as it is.
+
+    >>> brought = [Example("1", "intent", "", label=name) for name in ("refund", "delivery")]
+    >>> answering(Intent(), ["refund"], brought).head().outputs
+    2
+    """
+    if not isinstance(task, Growing):
+        return task
+    brought = {example.label for example in examples if isinstance(example.label, str)}
+    return task.knowing((*known, *sorted(brought - set(known))))
+
+
+def class_names(head: Head) -> tuple[str, ...]:
+    """The names of a head's classes; none where it answers on a scale."""
+    return head.labels if isinstance(head, Classes) else ()
+
+
 def first_without_pair(task: Task, inputs: Sequence[Input]) -> int | None:
     """The place, from 0, of the first input that lacks the second text that the task reads; None where none does.
 
@@ -59,4 +89,9 @@ def first_without_pair(task: Task, inputs: Sequence[Input]) -> int | None:
     return next((place for place, each in enumerate(inputs) if not (each.pair or "").strip()), None)
 
 
-TASKS: Mapping[str, type[Task]] = {"sentiment": Sentiment, "rating": Rating, "relevance": Relevance}
+TASKS: Mapping[str, type[Task]] = {
+    "sentiment": Sentiment,
+    "rating": Rating,
+    "relevance": Relevance,
+    "intent": Intent,
+}

@@ -21,6 +21,8 @@ class Sentiment:
     metrics = ("accuracy", "macro_f1", "balanced_accuracy", "nll", "ece")
 
     def head(self) -> Classes:
+        if not self.labels:
+            raise ValueError("classes must be named: there is none")
         return Classes(self.labels)
 
     def label(self, value: Json) -> str:

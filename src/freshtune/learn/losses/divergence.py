@@ -11,18 +11,22 @@ if TYPE_CHECKING:
 def divergence(head: "Head", theirs: "torch.Tensor", ours: "torch.Tensor") -> "torch.Tensor":
     """Kullback-Leibler divergence of our answers from theirs, float32 ``[b]``: 0 where they agree.
 
-    Over the classes, or the mean over the other heads' outputs, each a yes or no of its own.
+    Over the classes, or the mean over the other heads' outputs, each a yes or no of its own. Classes that they do not
+    know count for nothing: ours are compared as if the text were of one of the others.
 
     Args:
-        theirs: the answers that are taken as true, logits ``[b, outputs]``.
+        theirs: the answers that are taken as true, logits ``[b, outputs]``; −∞ for a class that they do not know.
         ours: logits of the same shape.
     """
     import torch
     from torch.nn import functional
 
     if head.kind == "classes":
+        known = theirs > -torch.inf
         log_theirs = functional.log_softmax(theirs, dim=1)
-        return (log_theirs.exp() * (log_theirs - functional.log_softmax(ours, dim=1))).sum(dim=1)
+        log_ours = functional.log_softmax(ours.masked_fill(~known, -torch.inf), dim=1)
+        gap = (log_theirs - log_ours).masked_fill(~known, 0)
+        return (log_theirs.exp() * gap).sum(dim=1)
     above = torch.sigmoid(theirs)
     gap = functional.binary_cross_entropy_with_logits(ours, above, reduction="none")
     return (gap - functional.binary_cross_entropy_with_logits(theirs, above, reduction="none")).mean(dim=1)

@@ -31,13 +31,14 @@ def likelihoods(head: Head, logits: NDArray[np.float32], examples: Sequence[Exam
     """How likely each label is to the model, float64 ``[n]`` in [0, 1]: exp(−supervised loss), 1 where it is sure.
 
     Args:
-        logits: float32 ``[n, outputs]``.
+        logits: float32 ``[n, outputs]``; −∞ for classes that the model does not know.
         examples: labelled ones.
     """
     targets = [head.target(example.label) for example in examples if example.label is not None]
     target = np.reshape(targets, logits.shape).astype(np.float64)
     if head.kind == "classes":
-        return np.asarray(np.exp((target * _log_softmax(logits)).sum(axis=1)))
+        told = np.where(target > 0, _log_softmax(logits), 0)  # a class that the model does not know is at −∞
+        return np.asarray(np.exp((target * told).sum(axis=1)))
     values = logits.astype(np.float64)
     return np.asarray(np.exp(-(np.logaddexp(0, values) - target * values).mean(axis=1)))
 

@@ -1,6 +1,6 @@
 """How logits become an answer, in numpy alone. The loss that trains a head lives in ``learn/losses/supervised.py``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -35,6 +35,12 @@ class Head(Protocol):
 
     def answers(self, logits: NDArray[np.float32]) -> Answers:
         """Read logits, float32 ``[n, outputs]``."""
+
+    def grown(self, labels: Sequence[Label]) -> "Head":
+        """The same head that answers with these hard labels too, its outputs in their places and new ones after them.
+
+        A scale holds all its labels already; ValueError on one outside it.
+        """
 
 
 HEADS: Mapping[str, type[Head]] = {"classes": Classes, "ordinal": Ordinal, "score": Score}

@@ -14,7 +14,7 @@ from freshtune.records import Label
 
 @dataclass(frozen=True)
 class Classes:
-    """Softmax over ``labels``.
+    """Softmax over ``labels``; none at all where they are not known yet.
 
     >>> Classes(("negative", "positive")).answers(np.array([[0.0, 2.0]], np.float32)).prediction
     array([1.], dtype=float32)
@@ -24,8 +24,8 @@ class Classes:
     kind: Literal["classes"] = "classes"
 
     def __post_init__(self) -> None:
-        if not self.labels or len(set(self.labels)) < len(self.labels):
-            raise ValueError(f"classes must be named, each by a name of its own: {self.labels}")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"each class must have a name of its own: {self.labels}")
 
     @property
     def outputs(self) -> int:
@@ -57,6 +57,8 @@ class Classes:
         probabilities = exponents / exponents.sum(axis=1, keepdims=True)
         return Answers(logits.argmax(axis=1).astype(np.float32), probabilities[:, -1], probabilities)
 
-    def grown(self, labels: Sequence[str]) -> "Classes":
+    def grown(self, labels: Sequence[Label]) -> "Classes":
         """The same head with new classes after the old ones, so that old logits keep their place."""
-        return Classes(self.labels + tuple(label for label in dict.fromkeys(labels) if label not in self.labels))
+        if not all(isinstance(label, str) for label in labels):
+            raise ValueError("a class is a name")
+        return Classes(tuple(dict.fromkeys((*self.labels, *map(str, labels)))))

@@ -1,5 +1,6 @@
 """A whole number on an ordered scale: one logit a threshold, "is it above?"."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,3 +62,9 @@ class Ordinal:
         probabilities = (edges[:, :-1] - edges[:, 1:]).astype(np.float32)
         score = (probabilities @ np.arange(self.lowest, self.highest + 1)).astype(np.float32)
         return Answers((probabilities.argmax(axis=1) + self.lowest).astype(np.float32), score, probabilities)
+
+    def grown(self, labels: Sequence[Label]) -> "Ordinal":
+        """The same: a scale has all its labels from the start."""
+        for label in labels:
+            self.number(label)
+        return self

@@ -1,5 +1,6 @@
 """One real number on a bounded scale, for ranking: the sigmoid of a single logit, stretched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,3 +55,9 @@ class Score:
         place = 1 / (1 + np.exp(-np.clip(logits[:, 0], -30, 30)))
         score = (self.lowest + place * (self.highest - self.lowest)).astype(np.float32)
         return Answers(np.rint(score), score, np.empty((len(logits), 0), np.float32))
+
+    def grown(self, labels: Sequence[Label]) -> "Score":
+        """The same: a scale has all its labels from the start."""
+        for label in labels:
+            self.number(label)
+        return self
