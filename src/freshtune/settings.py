@@ -27,6 +27,7 @@ from freshtune.intake.mapping import ColumnMapping
 from freshtune.judge.case import Gate
 from freshtune.judge.label_test import LabelTest
 from freshtune.judge.windows import WindowSizes
+from freshtune.learn.adaptation import Adapt
 from freshtune.learn.challenger import Learn, TrunkTuning
 from freshtune.learn.fit import Fit
 from freshtune.learn.losses import LOSSES, Loss
@@ -36,6 +37,7 @@ from freshtune.learn.optimisers import OPTIMISERS, Optimiser
 from freshtune.learn.optimisers.adamw import AdamW
 from freshtune.learn.schedules import SCHEDULES, Schedule
 from freshtune.learn.schedules.linear import Linear
+from freshtune.learn.student import Student
 from freshtune.learn.suited import suited
 from freshtune.model.adapters import ADAPTERS, Adapter
 from freshtune.model.adapters.full import Full
@@ -137,6 +139,8 @@ class LearnSettings(Learn):
     adapter: AnyAdapter = HeadOnly()
     losses: tuple[AnyLoss, ...] = Learn.losses
     memory: AnyMemory = Balanced()
+    adapt: Adapt = Adapt()
+    student: Student = Student()
 
 
 @dataclass(frozen=True)

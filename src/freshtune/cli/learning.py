@@ -11,6 +11,16 @@ import typer
 import freshtune
 from freshtune.cli.deltas import bring_back, delta_document, delta_told
 from freshtune.cli.progress import progress
+from freshtune.cli.students import (
+    Adapt,
+    Backbone,
+    StudentLayers,
+    Teacher,
+    figures_of,
+    figures_told,
+    student_kept_back,
+    training_flags,
+)
 from freshtune.cli.terminal import (
     THE_ANSWER_IS_NO,
     AsJson,
@@ -45,10 +55,19 @@ def add_to(app: typer.Typer) -> None:
 
 @command
 def train(
-    task: Task, workspace: Root = ".", include: Include = None, set_: Flags = None, as_json: AsJson = False
+    task: Task,
+    workspace: Root = ".",
+    backbone: Backbone = None,
+    teacher: Teacher = None,
+    student_layers: StudentLayers = None,
+    adapt: Adapt = False,
+    include: Include = None,
+    set_: Flags = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a release from all history: the first one, or a fresh start."""
-    shop = freshtune.open(workspace, set_ or ())
+    """Make a release from all history: the first one, a fresh start, or a light student of a release."""
+    flags = training_flags(backbone, teacher, student_layers, adapt)
+    shop = freshtune.open(workspace, [*flags, *(set_ or ())])
     bring_back(shop, task, include)
     _let_others_go_first(shop.settings.model.nice)
     with progress() as phases:
@@ -150,6 +169,9 @@ def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, a
 
     metric = shop.settings.task(release.task).metrics[0]
     document = release_details(release) | {"seconds": {name: round(s, 3) for name, s in phases.seconds.items()}}
+    figures = figures_of(release)
+    if figures:
+        document |= {"beside_teacher": {side: dict(of) for side, of in figures.items()}}
 
     def text() -> None:
         not_live = "undecided" if release.verdict.undecided else "refused"
@@ -160,6 +182,8 @@ def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, a
             if metric in card.metrics
         ]
         table({"held out": "left", "examples": "right", "metric": "left", "value": "right"}, rows)
+        if figures:
+            figures_told(figures)
         for words in verdict_lines(release.verdict):
             line(words)
         line(" · ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.seconds.items()))
@@ -167,7 +191,7 @@ def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, a
     say(document, as_json, text)
     silent_queries_told([outcome for name in ("new", "old") for outcome in release.scorecards[name].outcomes])
     if not release.verdict.promote:
-        note(next_step(release))
+        note(student_kept_back(release) if figures else next_step(release))
         raise typer.Exit(THE_ANSWER_IS_NO)
 
 

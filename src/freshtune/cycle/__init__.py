@@ -4,6 +4,7 @@ from collections.abc import Collection
 from functools import partial
 
 from freshtune.cycle.beginning import begun_with, require_a_beginning
+from freshtune.cycle.beside_teacher import beside_teacher
 from freshtune.cycle.champion import bundle_of, cores, live, overruled, require_same_head, trunk_cache
 from freshtune.cycle.extras import require_extra
 from freshtune.cycle.familiarity import distance_from, evidence_of
@@ -12,6 +13,7 @@ from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.recipe import require_recipe, require_recipe_of_fetched, require_update
 from freshtune.cycle.rehearsal import Rehearsal
+from freshtune.cycle.teaching import teacher_of
 from freshtune.cycle.trial import judged_first, judged_update, measured, scorecards
 from freshtune.cycle.waiting import blamed, others_pending, range_to_learn, reason_to_wait
 from freshtune.model.adapters.settling import factors as factors_of
@@ -102,6 +104,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
     ):
         with phases("delta"):
             champion = shop.registry.live(task.name)
+            teacher = teacher_of(shop, task, settings, cache)
             within = range_of_run(shop, task, LogRange(0, shop.events.head()))
             for part in quarantined(shop, task):
                 phases.on_remark(
@@ -116,13 +119,16 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
             from freshtune.cycle.first import first_model
 
             require_recipe_of_fetched(settings)
-            run = run_of(shop, task, settings.model.backbone, recipe_digest(settings), gathered.to_learn)
-            bundle = first_model(grown, settings, gathered, run, folder, cache, phases.on_step)
+            start = f"{settings.model.backbone}\0{teacher.release}" if teacher else settings.model.backbone
+            run = run_of(shop, task, start, recipe_digest(settings), gathered.to_learn)
+            bundle = first_model(grown, settings, gathered, run, folder, cache, phases.on_step, teacher)
             seen = evidence_of(bundle, gathered.delta.labelled)
             gathered = gathered.remembering(settings.learn.memory, seen)
         with phases("judge"):
             ours = scorecards(bundle.predictor(), grown, gathered.held_out)
             judged = judged_first(ours, grown, gathered, incumbent, settings.judge.gate)
+            if teacher:
+                judged = beside_teacher(judged, bundle, teacher, grown, gathered.held_out)
         with phases("publish"):
             release = publish(shop, settings, champion, gathered, judged, files_of(folder))
             finish_run(shop, task)

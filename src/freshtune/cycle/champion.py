@@ -65,6 +65,8 @@ def overruled(bundle: Bundle, settings: Settings) -> Iterator[str]:
     }
     if model.cut is not None:
         fixed["cut"] = cut_of(settings, layers), bundle.facts.cut
+    if bundle.facts.teacher:  # a student's own is named beside its teacher, not in the settings of the whole workspace
+        del fixed["backbone"]
     for name, (wanted, kept) in fixed.items():
         if wanted != kept:
             yield (

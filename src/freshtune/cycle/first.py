@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from freshtune.cycle.champion import cores, cut_of
 from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.lessons import hidden, inputs_of, lesson
+from freshtune.cycle.preparing import prepared
+from freshtune.cycle.teaching import Teacher
 from freshtune.errors import IntegrityError, UsageError
 from freshtune.learn.challenger import begin, begin_with_the_usual, tune_trunk
 from freshtune.learn.fit import Step, seeded
@@ -35,11 +37,12 @@ def first_model(
     folder: Path,
     cache: TrunkCache,
     on_step: Callable[[Step], None],
+    teacher: Teacher | None = None,
 ) -> Bundle:
     """Train a model from the pretrained weights and write its files into ``folder``; returns them opened.
 
     The trunk is the pretrained one, exported once for this machine, unless ``learn.trunk`` tunes it, or the adapter
-    learns below the cut: then it is exported from what was trained.
+    learns below the cut, or it was prepared first (``cycle.preparing``): then it is exported from what was trained.
     """
     from freshtune.model.backbone import open_backbone
 
@@ -47,14 +50,15 @@ def first_model(
     seeded(settings.learn.first.seed)
     of = settings.model
     model, tokens = open_backbone(of.backbone, None, head.outputs, of.max_tokens, of.taps)
+    ready = prepared(model, tokens, gathered, settings, run, teacher, on_step)
+    model, examples, share = ready.model, ready.examples, settings.learn.development
     cut = cut_of(settings, model.layers)
-    examples, share = gathered.delta.labelled, settings.learn.development
-    facts = ModelFacts(of.backbone, cut, model.architecture.as_json())
+    facts = ModelFacts(of.backbone, cut, model.architecture.as_json(), teacher.release if teacher else "")
     if settings.learn.trunk.share:
         texts = lesson(examples, (), tokens.encode(inputs_of(examples)), share)
         tune_trunk(model, head, texts, settings.learn, run, on_step)
     if settings.learn.adapter.lowest_trained(model.layers) >= cut:
-        if settings.learn.trunk.share:
+        if settings.learn.trunk.share or ready.changed:
             write_trunk(model, cut, settings.ship.compression, folder / TRUNK)
         else:
             (folder / TRUNK).write_bytes(_pretrained_trunk(model, cut, settings).read_bytes())

@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
 
 class Diverged(FreshtuneError, FloatingPointError):  # noqa: N818 (reads as what happened)
-    """The loss is not finite; no weights are kept."""
+    """The loss is not finite; no weights are kept.
 
-    def __init__(self, where: str, loss: float) -> None:
-        super().__init__(
-            f"The loss {where} is {loss}.",
-            "The steps are too large for these weights.",
-            "Lower learn.fit.learning_rate, for a first release learn.first.learning_rate.",
-        )
+    Args:
+        where: in the run.
+        mend: what to lower.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        loss: float,
+        mend: str = "Lower learn.fit.learning_rate, for a first release learn.first.learning_rate.",
+    ) -> None:
+        super().__init__(f"The loss {where} is {loss}.", "The steps are too large for these weights.", mend)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from freshtune.model.blocks import Layer, TextModel
 from freshtune.model.bundled import BUNDLED, default_cache
 from freshtune.model.families import Architecture, architecture_of, renamed, require_positions, tapped_layers
 from freshtune.model.tokens import Tokens
+from freshtune.model.word_head import WordHead, no_word_head, word_head_of
 from freshtune.records import Json
 
-__all__ = ["Layer", "TextModel", "backbone_folder", "open_backbone", "open_top"]
+__all__ = ["Layer", "TextModel", "backbone_folder", "open_backbone", "open_top", "open_word_head"]
 
 
 def open_backbone(
@@ -110,3 +111,33 @@ def _tokens(folder: Path, prefix: str, max_tokens: int) -> Tokens:
         return Tokens.of(fast.backend_tokenizer, prefix, max_tokens)
     except (OSError, ValueError, AttributeError) as error:
         raise NotFound(f"{folder} holds no fast tokenizer.", str(error), "Add tokenizer.json.") from None
+
+
+def open_word_head(name: str, cache_folder: Path | None = None) -> WordHead:
+    """What a backbone's weights carry to guess masked words with; see :func:`freshtune.model.word_head.word_head_of`.
+
+    Args:
+        name: as for :func:`open_backbone`.
+        cache_folder: as for :func:`open_backbone`.
+
+    Raises:
+        ConfigurationError: it carries none, or only a part.
+    """
+    folder = backbone_folder(name, cache_folder or default_cache())
+    architecture = architecture_of(config_of(folder))
+    if architecture.causal:
+        raise no_word_head(name, "it reads from left to right")
+    state = _stored_weights(folder) if (folder / "model.safetensors").is_file() else _whole_weights(folder)
+    return word_head_of(state, name, architecture.activation, architecture.norm_epsilon)
+
+
+def _whole_weights(folder: Path) -> Mapping[str, Tensor]:
+    """Of a folder without safetensors, with what stands above the encoder; nothing that the library made up."""
+    from transformers import AutoModelForMaskedLM
+
+    try:
+        model, told = AutoModelForMaskedLM.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    except (OSError, ValueError) as error:
+        raise NotFound(f"{folder} holds no weights that can be read.", str(error), "Add model.safetensors.") from None
+    state: Mapping[str, Tensor] = model.state_dict()
+    return {name: value for name, value in state.items() if name not in told["missing_keys"]}

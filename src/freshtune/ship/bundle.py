@@ -47,11 +47,13 @@ class ModelFacts:
         backbone: the name that it was opened by.
         cut: layers of the trunk.
         architecture: of the whole model, see ``model.families.Architecture``.
+        teacher: the release that taught it, where it is a student; else empty.
     """
 
     backbone: str
     cut: int
     architecture: Mapping[str, Json]
+    teacher: str = ""
 
     @property
     def layers(self) -> int:
@@ -69,7 +71,9 @@ class ModelFacts:
         architecture = described["architecture"]
         if not isinstance(architecture, dict):
             raise IntegrityError("model.json does not describe an architecture.")
-        return ModelFacts(str(described["backbone"]), int(str(described["cut"])), architecture)
+        return ModelFacts(
+            str(described["backbone"]), int(str(described["cut"])), architecture, str(described.get("teacher", ""))
+        )
 
 
 def write_trunk(model: "TextModel", cut: int, compression: Compression, path: Path) -> None:
@@ -94,6 +98,7 @@ def write_first(model: "TextModel", tokens: Tokens, head: Head, facts: ModelFact
         "width": model.width,
         "pooling": str(model.architecture.pooling),
         "architecture": dict(facts.architecture),
+        **({"teacher": facts.teacher} if facts.teacher else {}),
     }
     _write_description(described, folder)
 
