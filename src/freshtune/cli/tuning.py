@@ -60,8 +60,8 @@ class _Shown:
     def trial(self, each: "Trial") -> None:
         if each.state == "complete":
             self._best = max(self._best, each.value)
-        state = "" if each.state == "complete" else f", stopped after {each.steps}"
-        note(f"trial {each.number}: {each.value:.4f}{state} · best {self._best:.4f} · {each.seconds:.1f} s")
+        told = f"{each.value:.4f}" if each.state == "complete" else f"stopped after {each.steps}"
+        note(f"trial {each.number}: {told} · best {self._best:.4f} · {each.seconds:.1f} s")
 
 
 def _why(found: "Tuning") -> str:

@@ -1,4 +1,4 @@
-"""``freshtune tune``: which recipe learns this task's deltas best. A search over trials, each of which is played updates.
+"""``freshtune tune``: which recipe learns this task's deltas best? A search over trials, each of some updates.
 
 What judges is the training side alone; what the gate looks at is never looked at here. A trial starts from a model of
 the history, learns the latest deltas one after another as updates do, and is judged on training-side examples that no
@@ -8,7 +8,7 @@ current one on other such examples, which the search has not looked at.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from freshtune.ship.bundle import Bundle
 from freshtune.ship.update_lock import Locked, update_lock
 from freshtune.tasks import Task
 from freshtune.tune.course import Course, course_of
-from freshtune.tune.material import JUDGES, Material, material_of
+from freshtune.tune.material import JUDGES, Material, Side, material_of
 from freshtune.tune.picture import write_picture
 from freshtune.tune.play import play
 from freshtune.tune.score import Judge, Score
@@ -81,7 +81,7 @@ class Tuning:
 
     task: str
     metric: str
-    judges: dict[str, tuple[int, int]]
+    judges: Mapping[Side, tuple[int, int]]
     trials: tuple[Trial, ...]
     best: Trial
     changed: dict[str, object]
@@ -154,9 +154,9 @@ def tune(
 def _require_limits(limits: Limits) -> None:
     if limits.minutes is None and limits.trials is None:
         raise UsageError("A tuning needs a limit.", "Without one it would not end.", "Give it minutes, trials or both.")
-    if (limits.minutes is not None and not limits.minutes > 0) or (limits.trials is not None and limits.trials < 1):
+    if any(limit is not None and not limit > 0 for limit in (limits.minutes, limits.trials)):
         raise UsageError(
-            "A tuning of nothing finds nothing.", "Its limit is 0.", "Give it 1 trial or more, or minutes."
+            "A tuning of nothing finds nothing.", "Its limit is 0.", "Give it minutes, or 1 trial or more."
         )
 
 

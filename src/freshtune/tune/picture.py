@@ -70,7 +70,7 @@ def _bars(bars: Sequence[tuple[str, float]]) -> Iterator[str]:
 def _scatter(trials: Sequence[Trial], top: float, bottom: float) -> Iterator[str]:
     left, right = 80, _WIDTH - _RIGHT
     yield f'<text class="title" x="20" y="{top - 30}">Trials in time, by value · 试验过程</text>'
-    values = [each.value for each in trials if not math.isnan(each.value)]
+    values = [each.value for each in trials if each.state == "complete"]
     low, high = _bounds(values)
 
     def across(number: float) -> float:
@@ -86,8 +86,8 @@ def _scatter(trials: Sequence[Trial], top: float, bottom: float) -> Iterator[str
         yield f'<text class="tick middle" x="{across(number):.1f}" y="{bottom + 20}">{number}</text>'
     yield from _points(trials, across, up)
     legend = (
-        "Filled: played to the end. Hollow: stopped early. Line: the best so far. Trial 0 is the recipe as it was. "
-        "What lies lower is drawn on the lower edge."
+        "Filled: played to the end. Hollow, on the lower edge: stopped early. Line: the best so far. "
+        "Trial 0 is the recipe as it was."
     )
     yield f'<text class="note" x="20" y="{bottom + 48}">{legend}</text>'
 
@@ -98,12 +98,12 @@ def _points(trials: Sequence[Trial], across: _Scale, up: _Scale) -> Iterator[str
     line = [(across(place), up(value)) for place, value in enumerate(accumulate(known, max)) if value > -math.inf]
     yield f'<polyline class="best" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in line)}"/>'
     for each in trials:
-        if math.isnan(each.value):
-            continue
-        kind = "winner" if each == best else "trial" if each.state == "complete" else "pruned"
+        whole = each.state == "complete"
+        kind = "winner" if each == best else "trial" if whole else "pruned"
         size = 6 if each == best else 4
-        tip = f"<title>trial {each.number}: {each.value:.4f}, {each.state}</title>"
-        place = f'cx="{across(each.number):.1f}" cy="{up(each.value):.1f}"'
+        told = f"{each.value:.4f}" if whole else f"stopped after {each.steps}"
+        tip = f"<title>trial {each.number}: {told}</title>"
+        place = f'cx="{across(each.number):.1f}" cy="{up(each.value if whole else -math.inf):.1f}"'
         yield f'<circle class="{kind}" {place} r="{size}">{tip}</circle>'
 
 

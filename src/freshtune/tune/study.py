@@ -99,13 +99,14 @@ def open_study(folder: Path, fingerprint: str) -> "tuple[Study, Path, Params | N
 
 def _opened(path: Path) -> "Study":
     import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with suppress(FileNotFoundError):  # of a process that was killed; the task's own lock is what counts
         Path(f"{path}.lock").unlink()
     try:
-        backend = optuna.storages.journal.JournalFileBackend(str(path))
-        storage = optuna.storages.JournalStorage(backend)
+        storage = JournalStorage(JournalFileBackend(str(path)))
         pruner = optuna.pruners.MedianPruner(n_startup_trials=_BEFORE_PRUNING, n_warmup_steps=0)
         return optuna.create_study(
             storage=storage, study_name=_NAME, pruner=pruner, direction="maximize", load_if_exists=True
