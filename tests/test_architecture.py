@@ -12,8 +12,8 @@ SRC = Path(__file__).parents[1] / "src" / "freshtune"
 MODULES = sorted(SRC.rglob("*.py"))
 STAGES = {"intake", "label", "learn", "judge", "ship", "serve", "shop", "watch"}
 LAYERS: tuple[set[str], ...] = (
-    {"records", "errors", "nearest"},
-    {"databases", "record_json", "faults", "phases", "strata"},
+    {"records", "errors", "nearest", "toml_text"},
+    {"databases", "record_json", "faults", "phases", "settings_files", "strata"},
     {"model"},
     {"tasks"},
     STAGES,

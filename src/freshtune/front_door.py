@@ -31,6 +31,7 @@ from freshtune.settings import Settings, first_tables, read_settings
 from freshtune.ship.checkout import checkout
 from freshtune.ship.consumption import Consumed
 from freshtune.tasks import TASKS, Task, answering, class_names, first_without_pair
+from freshtune.tune import Limits, Trial, Tuning, tune
 from freshtune.workspace import Workspace, create_workspace, open_workspace
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -105,6 +106,18 @@ class OpenWorkspace:
     def update(self, task: str, phases: Phases | None = None) -> Release:
         """Make the next release from what is new; see ``cycle.update``."""
         return cycle.update(self.store, self.task(task), self.settings, phases)
+
+    def tune(
+        self,
+        task: str,
+        limits: Limits,
+        seed: int = 0,
+        phases: Phases | None = None,
+        on_trial: Callable[[Trial], None] = lambda _: None,
+    ) -> Tuning:
+        """Search for a better recipe and write it into the workspace; see ``tune.tune``. Open the workspace again to
+        learn by it."""
+        return tune(self.store, self.task(task), self.settings, limits, seed, phases, on_trial)
 
     def pending(self, task: str, back: Iterable[Consumed] = ()) -> Delta:
         """The delta that the next update would learn; nothing is written.

@@ -1,14 +1,14 @@
 """freshtune.toml, the environment and flags → one frozen tree, made of the families' own dataclasses.
 
-Later sources win: defaults, ``freshtune.toml``, variables such as ``FRESHTUNE__LEARN__FIT__EPOCHS=3``, then flags such
-as ``--set learn.fit.epochs=3``. An unknown key is an error that names the nearest one.
+Later sources win: defaults, ``freshtune.toml``, what ``freshtune tune`` wrote into ``tuned.toml``, variables such as
+``FRESHTUNE__LEARN__FIT__EPOCHS=3``, then flags such as ``--set learn.fit.epochs=3``. An unknown key is an error that
+names the nearest one.
 """
 
 import dataclasses
 import hashlib
 import os
 import re
-import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -44,12 +44,12 @@ from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.head_only import HeadOnly
 from freshtune.nearest import did_you_mean
 from freshtune.serve.service import ServeSettings
+from freshtune.settings_files import TUNED, parsed, put, put_over, tuned_recipes
 from freshtune.ship.compression import COMPRESSIONS, Compression
 from freshtune.ship.compression.int8 import Int8
 from freshtune.tasks import TASKS, Task
 
-FILE = "freshtune.toml"
-ENVIRONMENT = "FRESHTUNE__"
+FILE, ENVIRONMENT = "freshtune.toml", "FRESHTUNE__"
 
 if TYPE_CHECKING:
     AnyAdapter: TypeAlias = Adapter
@@ -169,7 +169,7 @@ class ServerSettings(ServeSettings):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a workspace can be told."""
+    """Everything that a workspace can be told; ``[recipes.TASK]`` is what a task has of its own over ``[learn]``."""
 
     tasks: Mapping[str, Task]
     model: ModelSettings = ModelSettings()
@@ -178,6 +178,11 @@ class Settings:
     judge: JudgeSettings = JudgeSettings()
     ship: ShipSettings = ShipSettings()
     serve: ServerSettings = field(default_factory=ServerSettings)
+    recipes: Mapping[str, LearnSettings] = field(default_factory=dict)
+
+    def of(self, task: str) -> "Settings":
+        """The settings as they are for one task: ``learn`` is its own recipe, where it has one."""
+        return dataclasses.replace(self, learn=self.recipes.get(task, self.learn), recipes={})
 
     def task(self, name: str) -> Task:
         """One task of the workspace; ConfigurationError where it has none of that name."""
@@ -201,34 +206,33 @@ def read_settings(root: Path, flags: Sequence[str] = (), environment: Mapping[st
     Raises:
         ConfigurationError: a key that does not exist, or a value that does not fit; names the key.
     """
-    path = root / FILE
     try:
-        tree: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        tree = parsed(root / FILE)
     except FileNotFoundError:
         raise ConfigurationError(
             f"{root} is no workspace.", f"It holds no {FILE}.", f"Make one: freshtune init {root} --task sentiment"
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{path} is no TOML.", str(error), "Write [table] lines and key = value lines, in UTF-8."
-        ) from None
+    for task, recipe in tuned_recipes(root).items():
+        put_over(tree.setdefault("recipes", {}).setdefault(task, {}), recipe)
     for name, value in environment.items():
         if name.startswith(ENVIRONMENT):
-            _put(tree, name.removeprefix(ENVIRONMENT).lower().split("__"), value)
+            put(tree, name.removeprefix(ENVIRONMENT).lower().split("__"), value)
     for flag in flags:
         key, equals, value = flag.partition("=")
         if not equals:
             raise ConfigurationError(f"--set {flag} sets nothing.", "", "Write --set key=value.")
-        _put(tree, key.strip().split("."), value.strip())
+        put(tree, key.strip().split("."), value.strip())
     return settings_of(tree)
 
 
 def settings_of(tree: Mapping[str, Any]) -> Settings:
     """Check a tree of plain values and build the settings from it."""
     tree = dict(tree)
-    named = tree.pop("tasks", {})
+    named, recipes = tree.pop("tasks", {}), tree.pop("recipes", {})
     if not isinstance(named, dict) or not named:
         raise ConfigurationError("The workspace has no task.", "", "Add a table such as [tasks.sentiment].")
+    if not isinstance(recipes, dict):
+        raise ConfigurationError("The setting recipes is no table.", "", "Write [recipes.TASK] for a task.")
     unknown = [name for name in named if name not in TASKS]
     if unknown:
         raise ConfigurationError(
@@ -237,7 +241,20 @@ def settings_of(tree: Mapping[str, Any]) -> Settings:
             f"The tasks are {', '.join(TASKS)}.",
         )
     tasks = {name: _task(name, value) for name, value in named.items()}
-    return typing.cast(Settings, dataclasses.replace(_build(_Untasked, tree, "", _defaults(tree)), tasks=tasks))
+    settings = _build(_Untasked, tree, "", _defaults(tree))
+    made = {name: _recipe(name, value, tasks, settings.learn) for name, value in recipes.items()}
+    return typing.cast(Settings, dataclasses.replace(settings, tasks=tasks, recipes=made))
+
+
+def _recipe(name: str, value: Any, tasks: Mapping[str, Task], usual: LearnSettings) -> LearnSettings:
+    """One task's own recipe: what is said of it over what ``[learn]`` says for all."""
+    if name not in tasks:
+        raise ConfigurationError(
+            f"There is a recipe for {name!r}, which is no task of this workspace.",
+            did_you_mean(name, tasks),
+            f"Delete the table [recipes.{name}] of {FILE} or {TUNED}, or add a table [tasks.{name}].",
+        )
+    return typing.cast(LearnSettings, _build(LearnSettings, value, f"recipes.{name}", usual))
 
 
 def _task(name: str, value: Any) -> Task:
@@ -282,9 +299,12 @@ def as_tree(settings: Settings) -> dict[str, Any]:
     rest = {
         place.name: TypeAdapter(type(value)).dump_python(value, mode="json")
         for place in dataclasses.fields(settings)
-        if place.name != "tasks" and (value := getattr(settings, place.name)) is not None
+        if place.name not in ("tasks", "recipes") and (value := getattr(settings, place.name)) is not None
     }
-    return {"tasks": tasks, **rest}
+    recipes = {
+        name: TypeAdapter(LearnSettings).dump_python(each, mode="json") for name, each in settings.recipes.items()
+    }
+    return {"tasks": tasks, **rest, **({"recipes": recipes} if recipes else {})}
 
 
 @dataclass(frozen=True)
@@ -292,22 +312,6 @@ class _Untasked(Settings):
     """Settings whose tasks are put in afterwards: their type is a Protocol, which cannot be validated."""
 
     tasks: Annotated[Any, Field(default_factory=dict)] = field(default_factory=dict)
-
-
-def _put(tree: dict[str, Any], keys: Sequence[str], written: str) -> None:
-    try:
-        value = tomllib.loads(f"value = {written}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = written
-    for place, key in enumerate(keys[:-1], 1):
-        tree = tree.setdefault(key, {})
-        if not isinstance(tree, dict):
-            raise ConfigurationError(
-                f"{'.'.join(keys)} cannot be set.",
-                f"{key} is a value, not a table.",
-                f"Set {'.'.join(keys[:place])} itself.",
-            )
-    tree[keys[-1]] = value
 
 
 def _defaults(tree: Mapping[str, Any]) -> _Untasked:
@@ -342,7 +346,8 @@ def _named(tree: Mapping[str, Any], default: str, *path: str) -> str:
 
 
 def _build(kind: Any, value: Any, place: str, default: Any = None) -> Any:
-    default = default or kind()
+    """A checked value of a kind: what is given over a default's values, by default those of the kind itself."""
+    default = kind() if default is None else default
     value = _over(default, value)
     _known_keys(kind, value, place)
     try:

@@ -8,6 +8,8 @@
 ``artefacts/``            their files by digest
 ``cache/``                outputs of the trunk; may be deleted
 ``runs/``                 checkpoints of interrupted runs
+``tuning/``               studies of ``freshtune tune``; may be deleted
+``tuned.toml``            the recipes that they found better
 ``keys.db``, ``salt``     who may call; the secret of the masking
 ========================  ==============================================
 """
@@ -73,6 +75,10 @@ class Workspace:
     def run_folder(self, name: str) -> Path:
         """Where a task's run keeps its checkpoint."""
         return self.root / "runs" / name
+
+    def tuning_folder(self, name: str) -> Path:
+        """Where a task's studies are."""
+        return self.root / "tuning" / name
 
     @property
     def cache(self) -> Path:

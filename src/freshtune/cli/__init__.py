@@ -8,7 +8,7 @@ import sys
 import typer
 
 from freshtune import __version__
-from freshtune.cli import demonstration, intake, learning, releases, replaying, serving, workspaces
+from freshtune.cli import demonstration, intake, learning, releases, replaying, serving, tuning, workspaces
 
 app = typer.Typer(
     help="Keeps a shop's language models fresh: events in, a better model out, judged, swapped into a running service.",
@@ -16,7 +16,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for family in (demonstration, workspaces, intake, learning, releases, serving, replaying):
+for family in (demonstration, workspaces, intake, learning, releases, serving, replaying, tuning):
     family.add_to(app)
 
 

@@ -69,7 +69,7 @@ def train(
     flags = training_flags(backbone, teacher, student_layers, adapt)
     shop = freshtune.open(workspace, [*flags, *(set_ or ())])
     bring_back(shop, task, include)
-    _let_others_go_first(shop.settings.model.nice)
+    let_others_go_first(shop.settings.model.nice)
     with progress() as phases:
         release = shop.train(task, phases)
     _told(release, shop, phases, as_json)
@@ -91,7 +91,7 @@ def update(
         delta = shop.pending(task, back)
         waits = shop.reason_to_wait(delta)
         return say(delta_document(delta) | {"waits": waits}, as_json, lambda: delta_told(delta, waits))
-    _let_others_go_first(shop.settings.model.nice)
+    let_others_go_first(shop.settings.model.nice)
     with progress() as phases:
         release = shop.update(task, phases)
     return _told(release, shop, phases, as_json)
@@ -156,7 +156,7 @@ def evaluate(
     silent_queries_told(found.scorecard.outcomes)
 
 
-def _let_others_go_first(nice: int) -> None:
+def let_others_go_first(nice: int) -> None:
     """A service beside this process keeps its latency; threads that begin later inherit it."""
     if sys.platform != "win32" and nice:
         os.nice(nice)

@@ -19,6 +19,9 @@ PHASES = {
     "ship": "compressing · 压缩",
     "judge": "judging on new and old · 评判新旧数据",
     "publish": "publishing · 发布",
+    "prepare": "reading what the trunk says · 准备数据",
+    "search": "trying recipes · 搜索配方",
+    "confirm": "comparing on what was not looked at · 复核",
 }
 EVERY_SECONDS = 10.0
 """Between two plain lines about the loop, at least."""

@@ -1,17 +1,16 @@
 """``init``, ``doctor`` and ``config``."""
 
-import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
 import freshtune
 from freshtune.cli.terminal import NO_RELEASE, THE_ANSWER_IS_NO, AsJson, Flags, Root, command, line, note, say, table
 from freshtune.tasks import TASKS
+from freshtune.toml_text import toml_lines
 
 config = typer.Typer(help="Show or check the settings.", no_args_is_help=True)
 
@@ -81,7 +80,7 @@ def show(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> 
     from freshtune.settings import as_tree
 
     tree = as_tree(freshtune.open(workspace, set_ or ()).settings)
-    say(tree, as_json, lambda: line("\n".join(_toml(tree, ""))))
+    say(tree, as_json, lambda: line("\n".join(toml_lines(tree))))
 
 
 @config.command()
@@ -94,30 +93,3 @@ def validate(workspace: Root = ".", set_: Flags = None, as_json: AsJson = False)
     if not require_recipe(settings):
         note(f"{settings.model.backbone} is not on this machine: whether the recipe fits it is seen when it trains.")
     say({"valid": True}, as_json, lambda: line("The settings are valid."))
-
-
-def _toml(tree: dict[str, object], place: str) -> list[str]:
-    """A tree of plain values as TOML lines, values before tables; TOML says None by leaving it out.
-
-    A table that holds nothing but tables needs no line of its own.
-    """
-    told = {_key(key): value for key, value in tree.items() if value is not None}
-    lines = [f"{key} = {_value(value)}" for key, value in told.items() if not isinstance(value, dict)]
-    if place and (lines or not told):
-        lines.insert(0, f"[{place}]")
-    for key, value in told.items():
-        if isinstance(value, dict):
-            lines += [*([""] if lines else []), *_toml(value, f"{place}.{key}".strip("."))]
-    return lines
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else orjson.dumps(name).decode()
-
-
-def _value(value: object) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items() if part is not None) + "}"
-    return orjson.dumps(value).decode()

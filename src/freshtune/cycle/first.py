@@ -12,10 +12,11 @@ from freshtune.cycle.lessons import hidden, inputs_of, lesson
 from freshtune.cycle.preparing import prepared
 from freshtune.cycle.teaching import Teacher
 from freshtune.errors import IntegrityError, UsageError
-from freshtune.learn.challenger import begin, begin_with_the_usual, tune_trunk
+from freshtune.learn.challenger import Challenger, Learn, Lesson, begin, begin_with_the_usual, tune_trunk
 from freshtune.learn.fit import Step, seeded
 from freshtune.learn.state import Run
 from freshtune.model.bundled import default_cache
+from freshtune.model.heads import Head
 from freshtune.model.onnx_model import OnnxTrunk
 from freshtune.model.trunk_cache import CachedTrunk, TrunkCache
 from freshtune.settings import Settings
@@ -64,9 +65,7 @@ def first_model(
             (folder / TRUNK).write_bytes(_pretrained_trunk(model, cut, settings).read_bytes())
         trunk = CachedTrunk(OnnxTrunk(folder / TRUNK, cores(of)), cache)
         material = lesson(examples, (), hidden(examples, tokens, trunk), share)
-        if cut == model.layers:
-            begin_with_the_usual(model, head, material)
-        challenger = begin(model, cut, head, material, settings.learn, run, on_step)
+        challenger = first_top(model, cut, head, material, settings.learn, run, on_step)
     else:
         material = lesson(examples, (), tokens.encode(inputs_of(examples)), share)
         challenger = begin(model, cut, head, material, settings.learn, run, on_step)
@@ -74,6 +73,21 @@ def first_model(
     write_first(model, tokens, head, facts, folder)
     write_top(folder / TEMPLATE, challenger.weights, settings.ship.compression, folder)
     return open_bundle(folder, cache, cores(settings.model))
+
+
+def first_top(
+    model: "TextModel",
+    cut: int,
+    head: Head,
+    material: Lesson,
+    settings: Learn,
+    run: Run | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> Challenger:
+    """Train what lies above a trunk where there is no champion; the lesson's inputs are the trunk's outputs."""
+    if cut == model.layers:
+        begin_with_the_usual(model, head, material)
+    return begin(model, cut, head, material, settings, run, on_step)
 
 
 def _pretrained_trunk(model: "TextModel", cut: int, settings: Settings) -> Path:

@@ -15,6 +15,7 @@ from freshtune.learn.memory.evidence import Evidence
 from freshtune.records import Delta, Example, LogRange
 from freshtune.settings import Settings
 from freshtune.ship.consumption import lifting
+from freshtune.strata import Standing
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
 
@@ -95,17 +96,23 @@ def gather(
     quarantine = quarantined(shop, task)
     with closing(shop.delta_index()) as index:
         delta = collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantine)
-        again = {example.id for example in delta.labelled}
-        kept = tuple(row for row in before.memory if row.id not in again)
-        recalled = settings.learn.memory.recall(kept, len(delta.labelled), lambda: distance(delta.labelled))
+        kept, recalled = recall(settings.learn.memory, before, delta.labelled, distance)
         windows = advance(before.windows, delta.held_out, settings.judge.windows)
         wanted = [*(row.id for row in recalled), *windows.ids()]
         upto = max(within.upto, shop.registry.watermark(task.name))
         known = labelled_examples(shop.events, task, wanted, upto, index, quarantine)
     known |= {example.id: example for example in delta.held_out}
     remembered = tuple(known[row.id] for row in recalled if row.id in known)
-    said = {row.id: before.said[row.id] for row in kept if row.id in before.said}
-    return Gathered(delta, remembered, said, held_out_sets(windows, known), Rehearsal(kept, windows))
+    return Gathered(delta, remembered, before.said_of(kept), held_out_sets(windows, known), Rehearsal(kept, windows))
+
+
+def recall(
+    memory: Memory, before: Rehearsal, new: Sequence[Example], distance: Callable[[Sequence[Example]], float]
+) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
+    """The memory without what comes again, and what of it mixes with what is new."""
+    again = {example.id for example in new}
+    kept = tuple(row for row in before.memory if row.id not in again)
+    return kept, memory.recall(kept, len(new), lambda: distance(new))
 
 
 def quarantined(shop: Workspace, task: Task, lifted: Collection[str] = ()) -> list[LogRange]:

@@ -54,7 +54,7 @@ def learn(
     new, held_out = gathered.delta.labelled, gathered.delta.held_out
     examples = [*new, *gathered.remembered, *held_out]
     inputs = hidden(examples, bundle.tokens, bundle.cached)
-    teacher = widened(_teacher(bundle, examples, inputs, gathered.said), head.outputs)
+    teacher = widened(teacher_of(bundle, examples, inputs, gathered.said), head.outputs)
     learned = len(new) + len(gathered.remembered)
     arrived = [*range(len(new)), *range(learned, len(inputs))]
     finding = examine_labels(
@@ -64,15 +64,35 @@ def learn(
         text_vectors(bundle.facts, [inputs[row] for row in arrived]),
         labels,
     )
-    material = lesson(new, gathered.remembered, inputs[:learned], settings.development)
-    model = bundle.top()
-    challenger = tune(model, bundle.facts.cut, head, material, teacher[:learned], settings, run, on_step)
-    seen = Evidence(head, lambda: text_vectors(bundle.facts, inputs[: len(new)]), lambda: teacher[: len(new)])
-    remembering = gathered.remembering(settings.memory, seen)
-    return Learned(challenger, finding, remembering.saying(teacher[len(new) : learned]))
+    challenger, told = taught(bundle, head, gathered, inputs[:learned], teacher[:learned], settings, run, on_step)
+    return Learned(challenger, finding, told)
 
 
-def _teacher(
+def taught(
+    bundle: Bundle,
+    head: Head,
+    gathered: Gathered,
+    inputs: Sequence[NDArray[np.float32]],
+    teacher: NDArray[np.float32],
+    settings: Learn,
+    run: Run | None = None,
+    on_step: Callable[[Step], None] = lambda _: None,
+) -> tuple[Challenger, Gathered]:
+    """The challenger, and the material with what is remembered from now on.
+
+    Args:
+        head: the challenger's.
+        inputs: the trunk's output of ``gathered.to_learn``, float32 ``[t_i, width]`` each.
+        teacher: of the same, see :func:`teacher_of`.
+    """
+    new = len(gathered.delta.labelled)
+    material = lesson(gathered.delta.labelled, gathered.remembered, inputs, settings.development)
+    challenger = tune(bundle.top(), bundle.facts.cut, head, material, teacher, settings, run, on_step)
+    seen = Evidence(head, lambda: text_vectors(bundle.facts, inputs[:new]), lambda: teacher[:new])
+    return challenger, gathered.remembering(settings.memory, seen).saying(teacher[new:])
+
+
+def teacher_of(
     bundle: Bundle,
     examples: Sequence[Example],
     inputs: Sequence[NDArray[np.float32]],

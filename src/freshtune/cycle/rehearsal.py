@@ -1,6 +1,6 @@
 """What a release hands to the next update: whom to remember, and who judges. Ids and logits; texts stay in the log."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -32,6 +32,10 @@ class Rehearsal:
     memory: tuple[Standing, ...] = ()
     windows: Windows = Windows()
     said: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def said_of(self, rows: Iterable[Standing]) -> dict[str, tuple[float, ...]]:
+        """What was said of some examples, where something was."""
+        return {row.id: self.said[row.id] for row in rows if row.id in self.said}
 
     def write(self, path: Path) -> None:
         """As safetensors, a tensor a column; what is said of an example that is not in the memory is left out.
