@@ -9,7 +9,7 @@ from freshtune.cli.replaying import KNOWN
 from freshtune.errors import UsageError
 from freshtune.model.predictor import Input
 from freshtune.records import Example
-from freshtune.replay.cell import play
+from freshtune.replay.play import play
 from freshtune.replay.stream import Cutting, Stream, cut
 from freshtune.rivals import STRATEGIES, Setting
 from freshtune.tasks import TASKS

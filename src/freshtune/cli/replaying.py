@@ -11,10 +11,8 @@ from freshtune.errors import UsageError
 from freshtune.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from freshtune.intake.mapping import ColumnMapping
-    from freshtune.records import Example, Json
+    from freshtune.records import Json
     from freshtune.replay.stream import Cutting, Stream
-    from freshtune.tasks import Task
 
 KNOWN = "frozen, naive, retrain, textbook-retrain, freshtune, lora-trainer, ewc, linear, tfidf-sgd"
 """As ``rivals.STRATEGIES`` has them; that import would make ``--help`` slow."""
@@ -61,9 +59,11 @@ def replay(
     from freshtune.learn.fit import threads as every_core
     from freshtune.replay.cell import Order
     from freshtune.replay.figures import figures
+    from freshtune.replay.recording import read_recording
     from freshtune.replay.run import replay as played
     from freshtune.replay.stream import Cutting, cut
     from freshtune.rivals import DEAR
+    from freshtune.settings import settings_of
 
     names = _names(strategies)
     if (stream_by is None) == (time is None):
@@ -73,7 +73,8 @@ def replay(
         label_map=parse_label_map(label_map) if label_map else _by_place(task),
         category=stream_by, time=time,
     )  # fmt: skip
-    of_task, examples = _recording(file, mapping, task)
+    of_task = settings_of({"tasks": {task: {}}}).task(task)
+    examples = read_recording(file, mapping, of_task)
     how = Cutting(base, increments if time else 0, history, limit, held_out, judges, seed)
     stream = cut(examples, how)
     order = Order("", task, {}, backbone, 128, threads or every_core(), seed, held_out, tuple(set_ or ()), steps)
@@ -154,15 +155,3 @@ def _print(document: dict[str, Any], metric: str) -> None:
     for name, value in document["ratios"].items():
         if value is not None:
             line(f"{name.replace('_', ' ')}: {value:.2f}")
-
-
-def _recording(file: Path, mapping: "ColumnMapping", name: str) -> "tuple[Task, tuple[Example, ...]]":
-    from freshtune.intake.checks import EventChecks
-    from freshtune.intake.labelled import read_labelled
-    from freshtune.intake.masking import Masker
-    from freshtune.rivals.freshtune_loop import SALT
-    from freshtune.settings import settings_of
-
-    task = settings_of({"tasks": {name: {}}}).task(name)
-    checks = EventChecks({name: task}, Masker(SALT))
-    return task, read_labelled(file, mapping, checks, task).examples

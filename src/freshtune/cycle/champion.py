@@ -76,7 +76,8 @@ def overruled(bundle: Bundle, settings: Settings) -> Iterator[str]:
 @contextmanager
 def trunk_cache(shop: Workspace, task: Task, settings: ModelSettings) -> Iterator[TrunkCache]:
     """The workspace's cache; what a run reads stays until the run has ended, also where it is interrupted."""
-    with TrunkCache(shop.cache / "trunk", int(settings.cache_gigabytes * _GIGABYTE)) as cache:
+    most = max(1, int(settings.cache_gigabytes * _GIGABYTE))  # 0 keeps nothing once the run has ended
+    with TrunkCache(shop.cache / "trunk", most) as cache:
         cache.pin(task.name)
         yield cache
         cache.unpin(task.name)
