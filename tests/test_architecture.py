@@ -13,7 +13,7 @@ MODULES = sorted(SRC.rglob("*.py"))
 STAGES = {"intake", "label", "learn", "judge", "ship", "serve", "shop", "watch"}
 LAYERS: tuple[set[str], ...] = (
     {"records", "errors", "nearest"},
-    {"databases", "record_json", "faults", "phases", "strata"},
+    {"databases", "record_json", "faults", "phases", "strata", "charts"},
     {"model"},
     {"tasks"},
     STAGES,

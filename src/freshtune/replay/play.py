@@ -14,6 +14,7 @@ from freshtune.judge.outcome_table import OutcomeTable
 from freshtune.records import Example, Outcome
 from freshtune.replay.stream import Increment, Stream
 from freshtune.rivals import Extrapolates, Strategy, TakesText
+from freshtune.rivals.textbook_retrain import Took
 from freshtune.tasks import Task
 
 
@@ -122,7 +123,7 @@ def play(stream: Stream, strategy: Strategy, task: Task, name: str, pace: Pace =
     course = _Course()
     begin_seconds, _ = _timed(lambda: strategy.begin(first.learned, first.held_out))
     if isinstance(strategy, Extrapolates):
-        return _extrapolated(stream, strategy, name, pace)
+        return _extrapolated(stream, strategy, lambda: strategy.took, name, pace)
     outcomes = _judged(strategy, task, stream, 1)
     course.scores.append(_scores(outcomes, task))
     course.fresh += outcomes[0]
@@ -182,18 +183,19 @@ def _rows(part: Increment) -> tuple[Example, ...]:
     return (*part.learned, *part.held_out)
 
 
-def _extrapolated(stream: Stream, strategy: Extrapolates, name: str, pace: Pace) -> Found:
+def _extrapolated(stream: Stream, strategy: Strategy, took: Callable[[], Took], name: str, pace: Pace) -> Found:
     """The times alone, as the strategy lays them out from a few steps."""
-    course, begun = _Course(), strategy.took
+    course, begun = _Course(), took()
     for arrival in _arrivals(stream, pace):
         if arrival.labelled:
             _learn(strategy, arrival)
-            course.seconds.append(strategy.took.seconds)
-            course.processor.append(strategy.took.cpu_seconds)
+            taken = took()
+            course.seconds.append(taken.seconds)
+            course.processor.append(taken.cpu_seconds)
             course.sizes.append(strategy.update_bytes)
             course.played.append(arrival.number)
             part = stream.increments[arrival.number]
-            sys.stderr.write(f"{name} · {part.name}: {strategy.took.seconds:.1f} s, extrapolated\n")
+            sys.stderr.write(f"{name} · {part.name}: {taken.seconds:.1f} s, extrapolated\n")
     return replace(course.found(name, begun.seconds, strategy, pace.label_delay), extrapolated=True)
 
 

@@ -63,16 +63,16 @@ class Strategy(Protocol):
 
 
 @runtime_checkable
-class TakesText(Strategy, Protocol):
-    """A strategy that has a use for texts whose labels have not come yet."""
+class TakesText(Protocol):
+    """What a strategy has too that can use texts whose labels have not come yet."""
 
     def arrive(self, texts: tuple[Example, ...]) -> None:
         """Take in texts; of some the labels come with a later update, the others only judge."""
 
 
 @runtime_checkable
-class Extrapolates(Strategy, Protocol):
-    """A strategy that is too dear to be played: it takes some steps of an update, and lays its time out from them."""
+class Extrapolates(Protocol):
+    """What a strategy has too that is dear: it takes some steps of an update, and lays the time of it out from them."""
 
     @property
     def took(self) -> Took:
