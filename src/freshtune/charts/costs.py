@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 
-from freshtune.charts.figure import WIDTH, Axis, Caption, Series, Words, figure, spread, ticks
+from freshtune.charts.figure import WIDTH, Axis, Caption, Series, Words, figure, ticks
 
 _LEAST = 0.01
 """Seconds below which nothing is told apart."""
@@ -34,7 +35,7 @@ class Costly:
 
 def cost_rows(caption: Caption, rows: Sequence[Costly]) -> str:
     """A dot a cost, a stroke at their mean, which is written beside them."""
-    row, top, left, right = 34, 12, 150, 90
+    row, top, left, right = 34, 12, 205, 90
     bottom = top + row * len(rows)
     x = _powers([cost for each in rows for cost in each.costs], left, WIDTH - right)
     parts = [*_scale(x, top, bottom)]
@@ -57,18 +58,23 @@ def cost_rows(caption: Caption, rows: Sequence[Costly]) -> str:
 
 def score_over_cost(caption: Caption, points: Sequence[Costly]) -> str:
     """A point each: further left costs less, higher scores better. What has no cost stands at the left edge."""
-    height, top, bottom, left, right = 400, 16, 350, 56, 130
+    height, top, bottom, left, right = 400, 16, 350, 56, 60
     judged = [each for each in points if each.score is not None]
+    edge = left + 12
     reached = [value for each in judged for value in each.score or ()]
     marks = ticks(min(reached), max(reached))
     y = Axis(marks[0], marks[-1], bottom, top)
-    x = _powers([each.mean for each in points if each.costs], left + 40, WIDTH - right)
+    x = _powers([each.mean for each in points if each.costs], left + 64, WIDTH - right)
     parts = [*_scale(x, top, bottom)]
     for mark in marks:
         parts.append(f'<line class="grid" x1="{left}" x2="{x.end}" y1="{y.at(mark)}" y2="{y.at(mark)}"/>')
         parts.append(f'<text class="tick end" x="{left - 8}" y="{y.at(mark) + 4}">{mark:g}</text>')
-    places = [(_at(x, each.mean) if each.costs else left + 12) for each in judged]
-    for each, place, label in zip(judged, places, _labels(judged, places, y), strict=True):
+    places = [_at(x, each.mean) if each.costs else edge for each in judged]
+    if edge in places:
+        parts.append(f'<text class="tick middle" x="{edge}" y="{bottom + 18}">0 s</text>')
+    dots = [(place, y.at(each.score[0])) for each, place in zip(judged, places, strict=True) if each.score]
+    labels = _labels([each.name.english for each in judged], dots)
+    for each, place, label in zip(judged, places, labels, strict=True):
         parts += _point(each, place, y, label)
     series = [
         Series(Words("mean, s", "平均，秒"), tuple(each.mean if each.costs else None for each in judged)),
@@ -77,24 +83,43 @@ def score_over_cost(caption: Caption, points: Sequence[Costly]) -> str:
     return figure(caption, height, parts, [each.name.both for each in judged], series, "{:.4g}".format, False)
 
 
-def _labels(points: Sequence[Costly], places: Sequence[float], y: Axis) -> list[float]:
-    """Heights of names that do not lie on each other where points stand near."""
-    heights = [y.at(each.score[0]) if each.score else 0.0 for each in points]
-    moved = list(heights)
-    for one, place in enumerate(places):
-        near = [other for other in range(len(points)) if abs(places[other] - place) < 110]
-        for other, height in zip(near, spread([heights[other] for other in near], 16), strict=True):
-            if other == one:
-                moved[one] = height
-    return moved
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 
-def _point(each: Costly, place: float, y: Axis, label: float) -> Iterable[str]:
+def _labels(names: Sequence[str], dots: Sequence[tuple[float, float]]) -> list[Box]:
+    """A place for each name beside its dot, on no other name and no dot where there is room."""
+    taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
+    placed: list[Box] = []
+    for name, dot in zip(names, dots, strict=True):
+        tried = list(_around(dot, 8.0 * len(name)))
+        free = [box for box in tried if not any(_overlap(box, other) for other in taken)]
+        placed.append((free or tried)[0])
+        taken.append(placed[-1])
+    return placed
+
+
+def _around(dot: tuple[float, float], wide: float) -> Iterable[Box]:
+    """Right of it and left of it, then ever further up and down."""
+    x, y = dot
+    for away in (0, -16, 16, -32, 32, -48, 48):
+        for left in (x + 10, x - 10 - wide):
+            if left >= 0 and left + wide <= WIDTH:
+                yield left, y + away - 8, left + wide, y + away + 8
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _point(each: Costly, place: float, y: Axis, label: Box) -> Iterable[str]:
     value, low, high = each.score or (0.0, 0.0, 0.0)
     yield _stroke(f"reach c{each.colour}", place, (y.at(high), y.at(low)))
     tip = f"<title>{each.name.both}: {value:.1f}, {_seconds(each.mean) if each.costs else '0 s'}</title>"
     yield f'<circle class="point c{each.colour}" cx="{place}" cy="{y.at(value)}" r="6">{tip}</circle>'
-    yield f'<text class="name c{each.colour}" x="{place + 11}" y="{label + 4}">{each.name.both}</text>'
+    side, end = ("", label[0]) if label[0] > place else (" end", label[2])
+    name = escape(each.name.english)
+    yield f'<text class="name c{each.colour}{side}" x="{end:.1f}" y="{label[1] + 12:.1f}">{name}</text>'
 
 
 def _stroke(kind: str, place: float, ends: tuple[float, float]) -> str:

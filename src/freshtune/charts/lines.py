@@ -8,8 +8,12 @@ from itertools import groupby
 from freshtune.charts.figure import WIDTH, Axis, Caption, Series, Step, figure, spread, ticks
 
 
-def line_chart(caption: Caption, steps: Sequence[Step], series: Sequence[Series]) -> str:
-    """Lines over the steps, each named at its right end; the band of the steps above them."""
+def line_chart(caption: Caption, steps: Sequence[Step], series: Sequence[Series], unfolded: bool = True) -> str:
+    """Lines over the steps, each named at its right end; the band of the steps above them.
+
+    Args:
+        unfolded: whether the numbers below are seen before somebody asks for them.
+    """
     height, left, right, top, bottom = 380, 48, 150, 34, 46
     known = [value for line in series for value in line.values if value is not None]
     marks = ticks(min(known), max(known))
@@ -21,7 +25,7 @@ def line_chart(caption: Caption, steps: Sequence[Step], series: Sequence[Series]
     for number, (line, end) in enumerate(zip(series, ends, strict=True)):
         parts += _line(number, line, steps, x, y)
         parts.append(f'<text class="name c{number}" x="{WIDTH - right + 20}" y="{end + 4}">{line.name.both}</text>')
-    return figure(caption, height, parts, [step.name.both for step in steps], series, "{:.1f}".format)
+    return figure(caption, height, parts, [step.name.both for step in steps], series, "{:.1f}".format, unfolded)
 
 
 def _line(number: int, line: Series, steps: Sequence[Step], x: Axis, y: Axis) -> Iterable[str]:

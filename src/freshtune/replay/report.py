@@ -119,9 +119,9 @@ def _share(value: float | None) -> str:
 
 def _figures(replayed: Replayed) -> str:
     columns = heads(
-        ("strategy", "策略"), ("fresh", "新数据"), ("old", "旧数据"), ("final", "最终"), ("final, 95 %", "最终区间"),
+        ("strategy", "策略"), ("fresh", "新数据"), ("old", "旧数据"), ("final (95 %)", "最终（区间）"),
         ("forgetting, points", "遗忘"), ("negative flips, %", "由对变错"), ("s an update", "每次秒数"),
-        ("trained", "训练参数"), ("bytes sent", "发送字节"),
+        ("trained", "训练参数"), ("sent", "发送"),
     )  # fmt: skip
     rows = [_row(name, figures) for name, figures in replayed.strategies.items()]
     return table(columns, rows) + note(
@@ -136,22 +136,31 @@ def _figures(replayed: Replayed) -> str:
 
 def _row(name: str, figures: Mapping[str, Any]) -> list[str]:
     final, seconds = figures["intervals"]["final"], figures["update_seconds"]
-    extrapolated = "<small> extrapolated 外推</small>" if figures["extrapolated"] else ""
+    extrapolated = "<small>extrapolated 外推</small>" if figures["extrapolated"] else ""
     forgetting = figures["forgetting"]
     return [
         named(name).both + extrapolated,
-        *(_hundredth(figures[key]) for key in ("fresh", "old", "final")),
-        "–" if final is None else f"{_hundredth(final[0])} – {_hundredth(final[1])}",
+        *(_hundredth(figures[key]) for key in ("fresh", "old")),
+        "–" if final is None else f"{_hundredth(figures['final'])} ({_hundredth(final[0])} – {_hundredth(final[1])})",
         "–" if forgetting is None else signed(100 * forgetting, ".1f"),
         _hundredth(figures["negative_flips"]),
         f"{sum(seconds) / len(seconds):.1f}" if seconds else "–",
-        f"{figures['trained_params']:,}",
-        f"{figures['delta_bytes']:,.0f}",
+        _short(figures["trained_params"]),
+        f"{_short(figures['delta_bytes'])}B",
     ]
 
 
 def _hundredth(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _short(value: float) -> str:
+    """Three digits and a thousand's letter."""
+    for unit in ("", "k", "M", "G"):
+        if value < 999.5:
+            return f"{value:.3g} {unit}"
+        value /= 1_000
+    return f"{value:.3g} T"
 
 
 def _readable(metric: str) -> str:
@@ -187,7 +196,7 @@ def _fresh_curve(replayed: Replayed) -> str:
         "A point is the score on one part's held-out examples after the update that followed its arrival. Parts differ "
         "in difficulty: compare the lines, not the points of one line.",
     )  # fmt: skip
-    return line_chart(caption, _steps(replayed.parts), series)
+    return line_chart(caption, _steps(replayed.parts), series, unfolded=False)
 
 
 def _whole_curve(replayed: Replayed) -> str:
@@ -203,7 +212,7 @@ def _whole_curve(replayed: Replayed) -> str:
         "The mean over the parts that had arrived, each counting alike. A strategy that is played at some increments "
         "only has points there alone.",
     )
-    return line_chart(caption, _steps(replayed.parts), series)
+    return line_chart(caption, _steps(replayed.parts), series, unfolded=False)
 
 
 def _filled(values: Sequence[float | None], length: int) -> tuple[float | None, ...]:
@@ -230,7 +239,7 @@ def _seconds(replayed: Replayed) -> str:
         "From the examples in hand to the model in hand. A dot is one update, the stroke their mean, which stands at "
         "the right; hollow dots are extrapolated from a few steps. frozen never updates.",
     )
-    return cost_rows(caption, _costly(replayed))
+    return cost_rows(caption, [each for each in _costly(replayed) if each.costs])
 
 
 def _score_against_cost(replayed: Replayed) -> str:
