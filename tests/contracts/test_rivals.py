@@ -5,14 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from freshtune import cycle
 from freshtune.cli.replaying import KNOWN
 from freshtune.errors import UsageError
 from freshtune.model.predictor import Input
-from freshtune.records import Example
-from freshtune.replay.cell import play
+from freshtune.records import Delta, Example, Release
+from freshtune.replay.play import Pace, play
 from freshtune.replay.stream import Cutting, Stream, cut
 from freshtune.rivals import STRATEGIES, Setting
-from freshtune.tasks import TASKS
+from freshtune.settings import Settings
+from freshtune.tasks import TASKS, Task
+from freshtune.workspace import Workspace
 from tests.small_shop import backbone, reviews
 
 RECIPE = (
@@ -54,11 +57,18 @@ def test_it_plays_a_stream(
     task = TASKS["sentiment"]()
     strategy = STRATEGIES[name](Setting(task, str(tiny), 32, 1, 0, tmp_path, 0.3, RECIPE))
     found = play(stream, strategy, task, name)
-    assert len(found.update_seconds) == len(found.negative_flips) == len(found.update_bytes) == 2
-    assert [len(row) for row in found.scores] == [1, 2, 3]
-    assert len(found.final) == sum(len(part.held_out) for part in stream.increments)
+    assert len(found.update_seconds) == len(found.update_cpu_seconds) == len(found.update_bytes) == 2
+    assert found.played == (1, 2)
     assert (found.trained_parameters > 0) == (name != "frozen")
     assert all((size > 0) == (name != "frozen") for size in found.update_bytes)
+    assert found.extrapolated == (name == "textbook-retrain")
+    if found.extrapolated:
+        assert found.begin_seconds < found.update_seconds[0] < found.update_seconds[1], "more data takes longer"
+        assert found.scores == found.final == found.negative_flips == ()
+        return
+    assert len(found.negative_flips) == 2
+    assert [len(row) for row in found.scores] == [1, 2, 3]
+    assert len(found.final) == sum(len(part.held_out) for part in stream.increments)
     logits = strategy.predictor.logits([Input("手机 很好 lovely，excellent")])
     assert logits.shape == (1, 2)
     assert np.isfinite(logits).all()
@@ -66,6 +76,29 @@ def test_it_plays_a_stream(
         assert found.scores[-1][0] > 0.6, "what separates is learned"
     if name == "frozen":
         assert set(found.negative_flips) == {0.0}
+
+
+def test_labels_that_come_late_are_joined_to_their_texts(
+    tiny: Path, stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path / "cache"))
+    deltas: list[Delta] = []
+
+    def looked_at(shop: Workspace, task: Task, settings: Settings) -> Release:
+        deltas.append(cycle.pending_delta(shop, task, settings))
+        return update(shop, task, settings)
+
+    update = cycle.update
+    monkeypatch.setattr(cycle, "update", looked_at)
+    task = TASKS["sentiment"]()
+    strategy = STRATEGIES["freshtune"](Setting(task, str(tiny), 32, 1, 0, tmp_path, 0.3, RECIPE))
+    found = play(stream, strategy, task, "freshtune", Pace(label_delay=1))
+    assert found.played == (2,)
+    assert [len(row) for row in found.scores] == [1, 2, 3]
+    delta, (_, second, third) = deltas[0], stream.increments
+    assert {row.id: row.label for row in delta.labelled} == {row.id: row.label for row in second.learned}
+    assert {row.id for row in delta.held_out} == {row.id for row in second.held_out}
+    assert {row.id for row in delta.unlabelled} == {row.id for row in third.learned}
 
 
 def test_the_help_names_them_all() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from freshtune.records import Outcome
-from freshtune.replay.cell import Found
 from freshtune.replay.figures import figures
+from freshtune.replay.play import Found
 
 
 def found(name: str, right: int, seconds: float, scores: tuple[tuple[float, ...], ...]) -> Found:

@@ -83,7 +83,8 @@ def trunk_cache(shop: Workspace, task: Task, settings: ModelSettings, act: str =
         act: tells runs of a task apart that may go on at the same time.
     """
     run = f"{act}{task.name}"
-    with TrunkCache(shop.cache / "trunk", int(settings.cache_gigabytes * _GIGABYTE)) as cache:
+    most = max(1, int(settings.cache_gigabytes * _GIGABYTE))  # 0 keeps nothing once the run has ended
+    with TrunkCache(shop.cache / "trunk", most) as cache:
         cache.pin(run)
         yield cache
         cache.unpin(run)

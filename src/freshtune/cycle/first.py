@@ -92,7 +92,8 @@ def first_top(
 
 def _pretrained_trunk(model: "TextModel", cut: int, settings: Settings) -> Path:
     """The pretrained trunk in the form that is served, made once for this machine; one that is damaged is made anew."""
-    recipe = hashlib.sha256(f"{cut}\0{settings.ship.compression!r}\0{EXPORT_VERSION}".encode())
+    read = model.architecture.read  # of equal weights, two trunks may give other layers
+    recipe = hashlib.sha256(f"{cut}\0{read}\0{settings.ship.compression!r}\0{EXPORT_VERSION}".encode())
     for weight in model.trunk_parameters(cut):
         recipe.update(weight.detach().numpy().tobytes())
     store = FolderStore(default_cache() / "trunks")

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 
+from freshtune.charts.bars import bar_chart, stacked_chart
+from freshtune.charts.figure import Caption, Series, Step, Words, signed, table
+from freshtune.charts.lines import line_chart
+from freshtune.charts.page import facts, heads, note, page, section, tiles
 from freshtune.demo import verdicts
-from freshtune.demo.charts import Caption, Series, Step, Words, bar_chart, line_chart, signed, stacked_chart, table
 from freshtune.demo.result import Change, DemoResult, DomainResult, FirstRelease, IncrementResult
 from freshtune.records import Estimate
 
@@ -49,64 +51,37 @@ def write_report(result: DemoResult, path: Path) -> Path:
 
 
 def render(result: DemoResult) -> str:
-    """The whole page. It forbids itself every request by its content security policy."""
-    style = files("freshtune.demo").joinpath("assets/report.css").read_text(encoding="utf-8")
+    """The whole page."""
     sections = (
-        _section("Score by increment", "各增量之后的得分", _score_chart(result)),
-        _section("First release against the last one", "首个版本与最终版本", _final_table(result)),
-        _section("Forgetting", "遗忘", _forgetting_chart(result)),
-        _section("Update by update", "逐次更新", _updates_table(result)),
-        _section("Where the seconds go", "时间花在哪里", _seconds_chart(result)),
-        _section("One sentence, two releases", "同一句话，两个版本", _replies(result)),
-        _section("How it was measured", "测量方法", _method(result)),
+        section("Score by increment", "各增量之后的得分", _score_chart(result)),
+        section("First release against the last one", "首个版本与最终版本", _final_table(result)),
+        section("Forgetting", "遗忘", _forgetting_chart(result)),
+        section("Update by update", "逐次更新", _updates_table(result)),
+        section("Where the seconds go", "时间花在哪里", _seconds_chart(result)),
+        section("One sentence, two releases", "同一句话，两个版本", _replies(result)),
+        section("How it was measured", "测量方法", _method(result)),
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>freshtune demo 演示报告</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-{_header(result)}
-{"".join(sections)}</main>
-</body>
-</html>
-"""
-
-
-def _section(title: str, chinese: str, body: str) -> str:
-    return f'<section>\n<h2>{escape(title)}<small lang="zh">{escape(chinese)}</small></h2>\n{body}\n</section>\n'
+    return page("freshtune demo 演示报告", _header(result), sections)
 
 
 def _header(result: DemoResult) -> str:
-    tiles = [_domain_tile(domain) for domain in result.domains]
+    shown = [_domain_tile(domain) for domain in result.domains]
     decisions = Counter(increment.decision for increment in result.increments)
     others = [f"{decisions['refused']} refused by the gate"]
     others += [f"{decisions['undecided']} undecided"] * (decisions["undecided"] > 0)
     promoted = f"{decisions['promoted']} / {len(result.increments)}"
-    tiles.append((promoted, Words("updates promoted", "更新上线"), ", ".join(others)))
+    shown.append((promoted, Words("updates promoted", "更新上线"), ", ".join(others)))
     seconds = sorted(sum(increment.seconds.values()) for increment in result.increments)
     if seconds:
         span = f"{seconds[0]:.1f} to {seconds[-1]:.1f} s"
-        tiles.append((f"{seconds[len(seconds) // 2]:.1f} s", Words("an update (median)", "每次更新（中位数）"), span))
-    items = "\n".join(
-        f"<li><b>{escape(value)}</b><span>{label.both}</span><small>{escape(more)}</small></li>"
-        for value, label, more in tiles
-    )
+        shown.append((f"{seconds[len(seconds) // 2]:.1f} s", Words("an update (median)", "每次更新（中位数）"), span))
     return f"""<h1>A shop's model that learns from what arrives<small lang="zh">边用边学的店铺模型</small></h1>
 <p class="lead">A first release learned from book reviews. Then hotel reviews arrived, then reviews of computers and
 appliances. After every increment freshtune tuned the live model, judged this candidate on held-out reviews, and served
 it if it passed.</p>
 <p class="lead" lang="zh">首个版本由图书评论训练而成；随后酒店评论、电脑与家电评论依次到达。每个增量到达后，freshtune
 微调线上模型，在留出的评论上评判这个候选版本，通过才上线。</p>
-<ul class="tiles">
-{items}
-</ul>"""
+{tiles(shown)}"""
 
 
 def _domain_tile(domain: DomainResult) -> tuple[str, Words, str]:
@@ -136,7 +111,7 @@ def _hundredths(scores: Iterable[float | None]) -> tuple[float | None, ...]:
 
 
 def _final_table(result: DemoResult) -> str:
-    heads = _heads(
+    columns = heads(
         ("domain", "领域"), ("held out", "留出"), ("first release", "首个版本"), ("last release", "最终版本"),
         ("difference, points", "差值"), ("95 % interval", "置信区间"), ("lost since learned, points", "学会后失去"),
     )  # fmt: skip
@@ -152,7 +127,7 @@ def _final_table(result: DemoResult) -> str:
         ]
         for domain in result.domains
     ]
-    return table(heads, rows) + _note(
+    return table(columns, rows) + note(
         "The first release, never updated, and the last live one answered the same held-out reviews; the interval is "
         f"of the paired difference. {_LOST}",
         _LOST_CHINESE,
@@ -178,7 +153,7 @@ _LIVE_TO_CANDIDATE = "线上\N{WORD JOINER}→\N{WORD JOINER}候选"  # never br
 
 
 def _updates_table(result: DemoResult) -> str:
-    heads = _heads(
+    columns = heads(
         ("increment", "增量"), ("verdict", "结论"), ("fresh, %: live → candidate", f"新数据 {_LIVE_TO_CANDIDATE}"),
         ("old, %: live → candidate", f"旧数据 {_LIVE_TO_CANDIDATE}"), ("held out", "留出"), ("events in", "事件"),
         ("kept", "保留"), ("duplicates", "重复"), ("seconds", "秒"),
@@ -187,7 +162,7 @@ def _updates_table(result: DemoResult) -> str:
     row = ["first release 首个版本", f"trained on {first.trained_on:,}", _percent(first.score, ""), "–"]
     row += _counts(first)
     said = "\n".join(_said(increment) for increment in result.increments if increment.verdict)
-    note = _note(
+    remark = note(
         "Live: the release that answered when the increment arrived. Candidate: the one tuned from it on the "
         "increment; unless it was promoted, it never answered, and what an undecided one learned waits for the next "
         "update. Both were asked the same held-out reviews: fresh are those of this increment, old all before it. The "
@@ -196,7 +171,7 @@ def _updates_table(result: DemoResult) -> str:
         "线上：增量到达时正在服务的版本；候选：在其基础上用该增量微调的版本，未通过则从不上线；待定的增量留待下次更新一起"
         "学习。两者回答同样的留出评论。",
     )
-    return table(heads, [row, *map(_update_row, result.increments)]) + note + f'<ul class="said">\n{said}\n</ul>'
+    return table(columns, [row, *map(_update_row, result.increments)]) + remark + f'<ul class="said">\n{said}\n</ul>'
 
 
 def _said(increment: IncrementResult) -> str:
@@ -239,7 +214,7 @@ def _seconds_chart(result: DemoResult) -> str:
 
 def _replies(result: DemoResult) -> str:
     names = ("first release 首个版本", "last release 最终版本")
-    heads = _heads(
+    columns = heads(
         ("asked of the service", "由服务回答"), ("release", "版本"), ("answer", "回答"), ("probability", "概率")
     )
     rows = [
@@ -247,32 +222,21 @@ def _replies(result: DemoResult) -> str:
         for name, reply in zip(names, result.replies, strict=True)
     ]
     asked = f'<blockquote lang="zh">{escape(result.sentence)}</blockquote>'
-    return f"{asked}\n{table(heads, rows)}"
+    return f"{asked}\n{table(columns, rows)}"
 
 
 def _method(result: DemoResult) -> str:
-    facts = {
-        "length 规模": result.length,
-        "backbone 骨干模型": result.backbone,
-        "score 指标": named(result.metric).both,
-        "held out 留出": "by the hash of each review's text, for life: no release ever trained on one",
-        "order 顺序": "file order of the package that the reviews come from; it is not time",
-        **result.machine,
-        "total 总用时": f"{result.total_seconds:.0f} s",
-    }
-    return (
-        "<dl>\n"
-        + "\n".join(f"<dt>{escape(fact)}</dt><dd>{escape(value)}</dd>" for fact, value in facts.items())
-        + "\n</dl>"
+    return facts(
+        {
+            "length 规模": result.length,
+            "backbone 骨干模型": result.backbone,
+            "score 指标": named(result.metric).both,
+            "held out 留出": "by the hash of each review's text, for life: no release ever trained on one",
+            "order 顺序": "file order of the package that the reviews come from; it is not time",
+            **result.machine,
+            "total 总用时": f"{result.total_seconds:.0f} s",
+        }
     )
-
-
-def _note(english: str, chinese: str) -> str:
-    return f'<p class="note">{escape(english)} <span lang="zh">{escape(chinese)}</span></p>'
-
-
-def _heads(*names: tuple[str, str]) -> list[str]:
-    return [f'{escape(english)} <span lang="zh">{escape(chinese)}</span>' for english, chinese in names]
 
 
 def _percent(score: float, unit: str = " %") -> str:

@@ -1,7 +1,6 @@
 """From what cells found to the figures that are compared."""
 
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import mean, median
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from freshtune.judge.intervals import estimates, paired_change
 from freshtune.judge.metrics import METRICS
 from freshtune.judge.outcome_table import OutcomeTable
-from freshtune.replay.cell import Found
+from freshtune.replay.play import Found
 
 
 def figures(found: Mapping[str, Found], metric: str) -> dict[str, Any]:
@@ -20,7 +19,7 @@ def figures(found: Mapping[str, Found], metric: str) -> dict[str, Any]:
     fresh                  mean score on each increment's held-out right after its update
     old                    mean score on what came before it, at the same moment
     final                  score on all held-out at the end
-    forgetting             mean signed drop from just after an increment was learned to the end
+    forgetting             mean signed drop from just after an increment was learned, with its labels, to the end
     negative_flips         mean share of held-out that was right before an update and wrong after it
     =====================  ==========================================================================================
 
@@ -31,26 +30,39 @@ def figures(found: Mapping[str, Found], metric: str) -> dict[str, Any]:
 
 
 def _of(found: Found, metric: str) -> dict[str, Any]:
-    arrived = list(pairwise([0, *map(len, found.scores)]))
-    learned = list(zip(found.scores, arrived, strict=True))
-    updates, known = learned[1:], learned[:-1]
-    final = estimates(OutcomeTable.of(found.final), (metric,))[metric]
-    return {
-        "fresh": _mean([score for row, (old, _) in updates for score in row[old:]]),
-        "old": _mean([mean(row[:old]) for row, (old, _) in updates]),
-        "final": final.value,
-        "forgetting": _mean(
-            [row[part] - found.scores[-1][part] for row, (old, new) in known for part in range(old, new)]
-        ),
-        "negative_flips": _mean(list(found.negative_flips)),
+    final = estimates(OutcomeTable.of(found.final), (metric,))[metric] if found.final else None
+    return _quality(found) | {
+        "final": None if final is None else final.value,
         "begin_seconds": found.begin_seconds,
         "update_seconds": list(found.update_seconds),
         "update_cpu_seconds": list(found.update_cpu_seconds),
+        "extrapolated": found.extrapolated,
+        "played": list(found.updated_at()),
         "trained_params": found.trained_parameters,
         "delta_bytes": median(found.update_bytes) if found.update_bytes else 0,
-        "intervals": {"final": [final.low, final.high]},
+        "intervals": {"final": None if final is None else [final.low, final.high]},
         "scores": [list(row) for row in found.scores],
     }
+
+
+def _quality(found: Found) -> dict[str, float | None]:
+    """What is null where nothing was judged, or nothing was updated."""
+    updates = list(zip(found.scores[1:], map(len, found.scores), strict=False))
+    return {
+        "fresh": _mean([score for row, old in updates for score in row[old:]]),
+        "old": _mean([mean(row[:old]) for row, old in updates]),
+        "forgetting": _mean([row[part] - found.scores[-1][part] for row, part in _learned(found)]),
+        "negative_flips": _mean(list(found.negative_flips)),
+    }
+
+
+def _learned(found: Found) -> Iterator[tuple[Sequence[float], int]]:
+    """Each part with the scores just after its labels were learned, but for those that came with the last of them."""
+    for part in range(len(found.scores[-1]) if found.scores else 0):
+        due = part and part + found.label_delay  # the history is labelled at once
+        row = next((row for row in found.scores[:-1] if len(row) > due), None)
+        if row is not None:
+            yield row, part
 
 
 def _ratios(found: Mapping[str, Found], metric: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class Cutting:
     Attributes:
         base: by category, the first so many in order of first appearance are the history.
         increments, history: by time, the first share is the history, the rest is cut into so many parts, always
-            between two distinct times. ``increments`` 0 cuts by category.
+            between two distinct times. ``increments`` 0 cuts by category, and leaves out what has none.
         limit: examples to learn of an increment, and of each category of the history, at most.
         held_out: share of split keys that only judge.
         judges: held-out examples of an increment, and of the history, at most.
@@ -91,7 +91,8 @@ def cut(examples: Iterable[Example], how: Cutting) -> Stream:
 def _by_category(examples: Sequence[Example], how: Cutting) -> list[tuple[str, list[list[Example]]]]:
     groups: dict[str, list[Example]] = {}
     for example in examples:
-        groups.setdefault(example.category or "", []).append(example)
+        if example.category:
+            groups.setdefault(example.category, []).append(example)
     if len(groups) <= how.base:
         raise UsageError(
             "The stream has no increments.",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Predictor
@@ -14,7 +14,8 @@ from freshtune.rivals.frozen import Frozen
 from freshtune.rivals.linear import Linear
 from freshtune.rivals.lora_trainer import LoraTrainer
 from freshtune.rivals.naive import Naive
-from freshtune.rivals.retrain import Retrain, TextbookRetrain
+from freshtune.rivals.retrain import Retrain
+from freshtune.rivals.textbook_retrain import TextbookRetrain, Took
 from freshtune.rivals.tfidf_sgd import TfidfSgd
 from freshtune.tasks import Task, answering
 
@@ -67,6 +68,23 @@ class Strategy(Protocol):
     @property
     def update_bytes(self) -> int:
         """What must be sent to where the model answers, for the last update."""
+
+
+@runtime_checkable
+class TakesText(Protocol):
+    """What a strategy has too that can use texts whose labels have not come yet."""
+
+    def arrive(self, texts: tuple[Example, ...]) -> None:
+        """Take in texts; of some the labels come with a later update, the others only judge."""
+
+
+@runtime_checkable
+class Extrapolates(Protocol):
+    """What a strategy has too that is dear: it takes some steps of an update, and lays the time of it out from them."""
+
+    @property
+    def took(self) -> Took:
+        """What the last update would have taken."""
 
 
 STRATEGIES: Mapping[str, Callable[[Setting], Strategy]] = {

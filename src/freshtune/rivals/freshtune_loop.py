@@ -1,10 +1,12 @@
 """freshtune itself, gate and all: a workspace of its own, events in, ``train`` and ``update``."""
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freshtune import cycle
 from freshtune.cycle.champion import bundle_of, live
+from freshtune.errors import NotFound
 from freshtune.intake.checks import EventChecks
 from freshtune.intake.ingest import ingest_records
 from freshtune.intake.mapping import ColumnMapping
@@ -42,17 +44,29 @@ class FreshtuneLoop:
         tasks = {setting.task.name: setting.task}
         self._checks = EventChecks(tasks, self._shop.masker, self._settings.intake.limits)
         self._cache = TrunkCache(setting.folder / "read", _CACHE_BYTES)
+        self._unlabelled: set[str] = set()
         self.verdicts: list[bool] = []
 
     def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
-        self._arrive((*history, *judges))
+        self._ingest((*history, *judges))
         release = cycle.train(self._shop, self._task, self._settings)
         if not release.verdict.promote:
             self._shop.registry.promote(release.id, None, "replay", "the stream goes on from it", force=True)
 
+    def arrive(self, texts: tuple[Example, ...]) -> None:
+        self._ingest(texts)
+        self._unlabelled |= {row.id for row in texts}
+
     def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
-        self._arrive((*new, *judges))
-        self.verdicts.append(cycle.update(self._shop, self._task, self._settings).verdict.promote)
+        """What waits for more labels is learned with the next increment."""
+        rows = (*new, *judges)
+        self._label([row for row in rows if row.id in self._unlabelled])
+        self._ingest([row for row in rows if row.id not in self._unlabelled])
+        try:
+            self.verdicts.append(cycle.update(self._shop, self._task, self._settings).verdict.promote)
+        except NotFound as waits:
+            sys.stderr.write(f"{waits}\n")
+            self.verdicts.append(False)
 
     @property
     def predictor(self) -> Predictor:
@@ -77,14 +91,23 @@ class FreshtuneLoop:
     def _live(self) -> Release:
         return live(self._shop, self._task)
 
-    def _arrive(self, examples: Sequence[Example]) -> None:
+    def _ingest(self, examples: Sequence[Example]) -> None:
         records: list[dict[str, Json]] = []
         for row in examples:
-            label: Json = list(row.label) if isinstance(row.label, tuple) else row.label
-            record: dict[str, Json] = {"id": row.id, "text": row.text, "label": label, "category": row.category}
+            record: dict[str, Json] = {"id": row.id, "text": row.text, "label": _sent(row), "category": row.category}
             records.append(record if row.pair is None else record | {"pair": row.pair})
         pair = "pair" if examples and examples[0].pair is not None else None
         mapping = ColumnMapping(
             task=self._task.name, id="id", text="text", pair=pair, label="label", category="category"
         )
         ingest_records(records, mapping, self._shop.events, self._checks)
+
+    def _label(self, examples: Sequence[Example]) -> None:
+        """The labels alone, of texts that were ingested before."""
+        records: list[dict[str, Json]] = [{"example": row.id, "label": _sent(row)} for row in examples]
+        mapping = ColumnMapping(task=self._task.name, kind="label", example="example", label="label")
+        ingest_records(records, mapping, self._shop.events, self._checks)
+
+
+def _sent(row: Example) -> Json:
+    return list(row.label) if isinstance(row.label, tuple) else row.label

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from freshtune.records import Example
-from freshtune.rivals.whole_model import EVERYBODYS, WELL_DONE, Loop, WholeModel, WholeModelStrategy
+from freshtune.rivals.whole_model import WELL_DONE, WholeModel, WholeModelStrategy
 
 if TYPE_CHECKING:
     from freshtune.rivals import Setting
@@ -12,23 +12,15 @@ if TYPE_CHECKING:
 class Retrain(WholeModelStrategy):
     """Done well: batches by length, three epochs, bf16 where the CPU multiplies it."""
 
-    loop: Loop = WELL_DONE
-
     def __init__(self, setting: "Setting") -> None:
         super().__init__(setting)
         self._seen: tuple[Example, ...] = ()
 
     def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
         self._seen = history
-        self._whole.tune(history, self.loop)
+        self._whole.tune(history, WELL_DONE)
 
     def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
         self._seen += new
         self._whole = WholeModel(self.setting)
-        self._whole.tune(self._seen, self.loop)
-
-
-class TextbookRetrain(Retrain):
-    """The naive loop on all data."""
-
-    loop = EVERYBODYS
+        self._whole.tune(self._seen, WELL_DONE)

@@ -1,7 +1,7 @@
 """A whole model in PyTorch, trained in a plain loop: what the usual strategies are made of."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,14 @@ class Loop:
     by_length: bool = False
     warmup: float = 0.1
     weight_decay: float = 0.01
+
+    def steps(self, examples: int) -> int:
+        """Of the optimiser, over so many examples.
+
+        >>> Loop(epochs=5, batch=16, learning_rate=2e-5).steps(17)
+        10
+        """
+        return self.epochs * math.ceil(examples / self.batch)
 
 
 EVERYBODYS = Loop(epochs=5, batch=16, learning_rate=2e-5, padded_to=128)
@@ -91,6 +99,14 @@ class WholeModel:
         Args:
             penalty: added to the loss of each step.
         """
+        for _ in self.steps(examples, loop, penalty):
+            pass
+        self.model.eval()
+
+    def steps(
+        self, examples: Sequence[Example], loop: Loop, penalty: "Callable[[], Tensor] | None" = None
+    ) -> Generator[None, None, None]:
+        """Train step by step; yields after each."""
         import torch
 
         self.model.requires_grad_(True).train()
@@ -111,7 +127,7 @@ class WholeModel:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0, foreach=False)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        self.model.eval()
+            yield
 
     def loss(self, ids: Sequence[NDArray[np.int32]], targets: NDArray[np.float32], padded_to: int = 0) -> "Tensor":
         """Mean supervised loss of some texts' ids ``[t_i]`` and targets ``[b, outputs]``."""

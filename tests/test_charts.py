@@ -5,7 +5,9 @@ import re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from freshtune.demo.charts import WIDTH, Axis, Caption, Series, Step, Words, bar_chart, line_chart, stacked_chart, ticks
+from freshtune.charts.bars import bar_chart, stacked_chart
+from freshtune.charts.figure import WIDTH, Axis, Caption, Series, Step, Words, ticks
+from freshtune.charts.lines import line_chart
 
 CAPTION = Caption("c", Words("title", "标题"), "what it shows")
 VALUES = st.floats(-1e6, 1e6, allow_nan=False)

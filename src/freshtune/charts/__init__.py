@@ -1,0 +1,1 @@
+"""Pages of charts as one HTML file that needs nothing else: figures in inline SVG, a style, no script."""
