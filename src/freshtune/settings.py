@@ -76,6 +76,8 @@ class ModelSettings:
         max_tokens: longest input.
         taps: how deep the head reads, as shares of all layers: the pooled outputs of those layers side by side. Where
             layers learn, the default is the last one alone.
+        units: of an inner layer of the head; 0 has none. Only a head above the whole network has one, or a table.
+        words: rows of the head's table of words and pairs of words, at most; 0 reads none.
         cut: layers of the trunk, counted from below; the rest is top. Negative counts from above. Left out, it lies
             just below what an update trains.
         cache_gigabytes: disk for the trunk's outputs.
@@ -87,6 +89,8 @@ class ModelSettings:
     backbone: str = "bundled:multilingual-e5-small"
     max_tokens: Annotated[int, Field(ge=8, le=8_192)] = 128
     taps: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5, 0.67, 0.83, 1.0)
+    units: Annotated[int, Field(ge=0, le=4_096)] = 256
+    words: Annotated[int, Field(ge=0, le=1 << 22)] = 1 << 17
     cut: int | None = None
     cache_gigabytes: Annotated[float, Field(ge=0)] = 2.0
     threads: Annotated[int, Field(ge=0)] = 0

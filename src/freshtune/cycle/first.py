@@ -19,6 +19,7 @@ from freshtune.model.bundled import default_cache
 from freshtune.model.heads import Head
 from freshtune.model.onnx_model import OnnxTrunk
 from freshtune.model.trunk_cache import CachedTrunk, TrunkCache
+from freshtune.model.words import table_rows, with_words
 from freshtune.settings import Settings
 from freshtune.ship.artefacts import FolderStore
 from freshtune.ship.bundle import TEMPLATE, TRUNK, Bundle, ModelFacts, open_bundle, write_first, write_top, write_trunk
@@ -54,6 +55,8 @@ def first_model(
     ready = prepared(model, tokens, gathered, settings, run, teacher, on_step)
     model, examples, share = ready.model, ready.examples, settings.learn.development
     cut = cut_of(settings, model.layers)
+    if cut == model.layers:
+        model.widen_head(of.units, table_rows(of.words, head.outputs))
     facts = ModelFacts(of.backbone, cut, model.architecture.as_json(), teacher.release if teacher else "")
     if settings.learn.trunk.share:
         texts = lesson(examples, (), tokens.encode(inputs_of(examples)), share)
@@ -63,7 +66,7 @@ def first_model(
             write_trunk(model, cut, settings.ship.compression, folder / TRUNK)
         else:
             (folder / TRUNK).write_bytes(_pretrained_trunk(model, cut, settings).read_bytes())
-        trunk = CachedTrunk(OnnxTrunk(folder / TRUNK, cores(of)), cache)
+        trunk = with_words(CachedTrunk(OnnxTrunk(folder / TRUNK, cores(of)), cache), facts.architecture)
         material = lesson(examples, (), hidden(examples, tokens, trunk), share)
         challenger = first_top(model, cut, head, material, settings.learn, run, on_step)
     else:

@@ -49,7 +49,7 @@ def lesson(
 def text_vectors(facts: ModelFacts, inputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """A vector a text, float32 ``[n, width]``, that knows nothing of the labels.
 
-    What the head reads, where that is what the trunk gives (``[n, taps · width]``); else the mean over the tokens.
+    What the head reads of vectors, where the trunk gives that (``[n, taps · width]``); else the mean over the tokens.
     """
-    whole = facts.cut == facts.layers
-    return np.stack([rows.ravel() if whole else rows.mean(axis=0) for rows in inputs]).astype(np.float32)
+    whole, taps = facts.cut == facts.layers, len(facts.taps)
+    return np.stack([rows[:taps].ravel() if whole else rows.mean(axis=0) for rows in inputs]).astype(np.float32)

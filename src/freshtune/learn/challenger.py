@@ -226,17 +226,16 @@ def begin_with_the_usual(model: "TextModel", head: Head, lesson: Lesson) -> None
     standardised: few steps lead from there, however rare an answer is.
 
     Args:
-        lesson: its inputs are what the head reads, ``[taps, width]`` each.
+        lesson: its inputs are what the head reads, ``[taps, width]`` each, and rows with the places of words.
     """
     import torch
 
-    read = np.stack(lesson.inputs).reshape(len(lesson.inputs), -1).astype(np.float32)
+    taps = len(model.architecture.read)
+    read = np.stack([rows[:taps].ravel() for rows in lesson.inputs]).astype(np.float32)
     targets = [head.target(example.label) for example in lesson.examples if example.label is not None]
     usual = torch.from_numpy(np.mean(targets, axis=0)).clamp(_RARE, 1 - _RARE)
     model.head.standardise(torch.from_numpy(read))
-    with torch.no_grad():
-        model.head.weight.zero_()
-        model.head.bias.copy_(usual.log() if head.kind == "classes" else usual.logit())
+    model.head.begin(usual.log() if head.kind == "classes" else usual.logit())
 
 
 def grow(model: "TextModel", head: Head, lesson: Lesson, teacher: NDArray[np.float32]) -> None:
@@ -263,10 +262,15 @@ def _mixed(
     tuned: Mapping[str, "Tensor"], champion: Mapping[str, "Tensor"], known: int, share: float
 ) -> dict[str, "Tensor"]:
     """The average of both; outputs that the champion did not know are taken whole."""
+    import torch
+
     mixed = averaged(tuned, champion, share)
-    for name in ("head.weight", "head.bias"):
-        mixed[name] = mixed[name].clone()
-        mixed[name][known:] = tuned[name][known:]
+    for name in ("head.weight", "head.bias", "head.outer.weight"):
+        if name in mixed:
+            mixed[name] = torch.cat([mixed[name][:known], tuned[name][known:]])
+    if "head.words.weight" in mixed:
+        parts = mixed["head.words.weight"][:, :known], tuned["head.words.weight"][:, known:]
+        mixed["head.words.weight"] = torch.cat(parts, dim=1)
     return mixed
 
 

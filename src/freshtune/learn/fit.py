@@ -159,8 +159,8 @@ def predict(model: "TextModel", cut: int, inputs: Sequence[NDArray[np.generic]])
 
 
 def vectors(model: "TextModel", cut: int, inputs: Sequence[NDArray[np.generic]]) -> NDArray[np.float32]:
-    """What the head reads of each row, float32 ``[n, taps * width]``; else as :func:`predict`."""
-    return _asked(model, cut, inputs, model.head.in_features, lambda read: read)
+    """What the head reads of each row's vectors, float32 ``[n, taps * width]``; else as :func:`predict`."""
+    return _asked(model, cut, inputs, model.head.in_features, lambda read: read[:, : model.head.in_features])
 
 
 def _asked(
@@ -224,7 +224,7 @@ def _gradient(model: "TextModel", cut: int, batches: Sequence[Batch], terms: Seq
         with precision():
             read = _read(model, batch.inputs, batch.attention_mask, cut)
             logits = model.answered(read).float()
-        trained = _trained(model, cut, batch, state, read)
+        trained = _trained(model, cut, batch, state, read[:, : model.head.in_features])
         loss = sum((term.weight * term(batch, logits, trained) for term in terms), logits.new_zeros(()))
         share = len(batch.inputs) / examples
         whole += share * float(loss.detach())

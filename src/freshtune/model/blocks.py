@@ -6,6 +6,7 @@ library's forward pass. Importing this module imports torch.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -95,22 +96,60 @@ def _activated(values: Tensor, activation: str) -> Tensor:
     return functional.gelu(values, approximate="tanh" if activation == "gelu_tanh" else "none")
 
 
-class Readout(nn.Linear):
-    """The head: linear in what it reads, each number less its mean and over its spread.
+_WORDS_STEP = 20.0
+"""How much faster a word's weight moves than the others: of a hundred words of a text each says little."""
+_UNITS_DROPPED = 0.5
+_PART_DROPPED = 0.4
+"""Of the texts of a step, the share that learns without the vectors, and the share that learns without the words: each
+part learns to answer alone, and neither leaves it to the other."""
 
-    Vectors of a transformer have a few dimensions that are a hundred times larger than the rest. Standardised, all of
-    them learn at one rate. Mean and spread are set once, from history, and are no parameters.
+
+class Readout(nn.Linear):
+    """The head: what it says of a text's vectors, and what it says of its words, added up.
+
+    Of the vectors it reads each number less its mean and over its spread: those of a transformer have a few dimensions
+    that are a hundred times larger than the rest, and standardised all of them learn at one rate. Mean and spread are
+    set once, from history, and are no parameters. Besides a linear map there may be one inner layer. Of the words, as
+    :mod:`freshtune.model.words` gives them, it reads a table with a row each.
+
+    Args:
+        width: numbers of the vectors.
+        outputs: number of logits.
+        units: of the inner layer; 0 has none.
+        words: rows of the table; 0 has none.
     """
 
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, width: int, outputs: int) -> None:
+    def __init__(self, width: int, outputs: int, units: int = 0, words: int = 0) -> None:
         super().__init__(width, outputs)
+        self.units, self.rows = units, words
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("spread", torch.ones(width))
+        if units:
+            self.inner, self.outer = nn.Linear(width, units), nn.Linear(units, outputs, bias=False)
+        if words:
+            self.words = nn.Embedding(words + 1, outputs, padding_idx=0)
         nn.init.normal_(self.weight, std=0.02)
         nn.init.zeros_(self.bias)
+        self._begin_parts()
+
+    def begin(self, bias: Tensor) -> None:
+        """Begin by saying the same of every text, ``bias [outputs]``; an inner layer begins at random."""
+        with torch.no_grad():
+            self.weight.zero_()
+            self.bias.copy_(bias)
+        self._begin_parts()
+
+    def _begin_parts(self) -> None:
+        """What stands beside the linear map says nothing at first."""
+        if self.units:
+            nn.init.normal_(self.inner.weight, std=self.in_features**-0.5)
+            nn.init.zeros_(self.inner.bias)
+            nn.init.zeros_(self.outer.weight)
+        if self.rows:
+            nn.init.zeros_(self.words.weight)
 
     def standardise(self, vectors: Tensor) -> None:
         """Take mean and spread from what it reads of many texts, ``[n, width]``; a number that never changes stays."""
@@ -124,16 +163,50 @@ class Readout(nn.Linear):
             rows = self.weight.new_zeros(len(bias), self.in_features)
             self.weight = nn.Parameter(torch.cat([self.weight, rows]), self.weight.requires_grad)
             self.bias = nn.Parameter(torch.cat([self.bias, bias.to(self.bias)]), self.bias.requires_grad)
+            if self.units:
+                outer = self.outer.weight
+                more = torch.cat([outer, outer.new_zeros(len(bias), self.units)])
+                self.outer.weight = nn.Parameter(more, outer.requires_grad)
+            if self.rows:
+                table = self.words.weight
+                more = torch.cat([table, table.new_zeros(len(table), len(bias))], dim=1)
+                self.words.weight = nn.Parameter(more, table.requires_grad)
         self.out_features += len(bias)
 
-    def forward(self, vectors: Tensor) -> Tensor:
-        """Logits ``[b, outputs]`` of ``[b, width]``, in fp32 whatever precision the layers below run in."""
+    def forward(self, read: Tensor, dropout: float = 0.0) -> Tensor:
+        """Logits ``[b, outputs]``, in fp32 whatever precision the layers below run in.
+
+        Args:
+            read: ``[b, width]``, or ``[b, width + n]`` with the places of words after the vectors, 0 where there is
+                none.
+            dropout: share of the numbers of the vectors that are dropped in training.
+        """
         with torch.autocast("cpu", enabled=False):
-            return super().forward((vectors.float() - self.mean) / self.spread)
+            vectors = (read[:, : self.in_features].float() - self.mean) / self.spread
+            said = self._of_vectors(functional.dropout(vectors, dropout, self.training))
+            if not self.rows:
+                return said
+            worded = self._of_words(read[:, self.in_features :])
+            if self.training:
+                chance = torch.rand(len(read), 1)
+                said, worded = said * (chance >= _PART_DROPPED), worded * (chance < 1 - _PART_DROPPED)
+            return said + worded
+
+    def _of_vectors(self, vectors: Tensor) -> Tensor:
+        said = super().forward(vectors)
+        if not self.units:
+            return said
+        inner = functional.dropout(functional.gelu(self.inner(vectors)), _UNITS_DROPPED, self.training)
+        return said + cast(Tensor, self.outer(inner))
+
+    def _of_words(self, places: Tensor) -> Tensor:
+        found = places.round().long()
+        count = (found > 0).sum(dim=1, keepdim=True).clamp(min=1)
+        return cast(Tensor, self.words(found)).sum(dim=1) * (_WORDS_STEP / count.sqrt())
 
 
 class TextModel(nn.Module):
-    """A text model with a linear head, in two halves: ``upper(lower(x))`` is the whole at every cut.
+    """A text model with a head, in two halves: ``upper(lower(x))`` is the whole at every cut.
 
     Cut above its last layer, what lies between the halves is what the head reads, one row a tap: nothing above looks at
     tokens. Cut lower it is a row a token, and every tap must lie at the cut or above it.
@@ -144,7 +217,7 @@ class TextModel(nn.Module):
     Args:
         architecture: the shape.
         outputs: number of logits.
-        dropout: share of each addition, and of the pooled vector, that is dropped in training.
+        dropout: share of each addition, and of what the head reads of the vectors, that is dropped in training.
         cut: where only the top is wanted, the number of layers below it; they and the embeddings are then not built.
     """
 
@@ -160,7 +233,8 @@ class TextModel(nn.Module):
         self.blocks = nn.ModuleDict({str(index): Layer(architecture, dropout) for index in present})
         if architecture.causal:
             self.final_norm = nn.LayerNorm(architecture.width, architecture.norm_epsilon)
-        self.head = Readout(len(architecture.read) * architecture.width, outputs)
+        width = len(architecture.read) * architecture.width
+        self.head = Readout(width, outputs, architecture.units, architecture.words)
 
     @property
     def layers(self) -> int:
@@ -171,6 +245,11 @@ class TextModel(nn.Module):
     def width(self) -> int:
         """Width of the hidden state."""
         return self.architecture.width
+
+    def widen_head(self, units: int, words: int) -> None:
+        """Give the model a new head that has an inner layer and a table of words; 0 gives it none of them."""
+        self.architecture = replace(self.architecture, units=units, words=words)
+        self.head = Readout(self.head.in_features, self.head.out_features, units, words)
 
     def lower(self, input_ids: Tensor, attention_mask: Tensor | None, cut: int) -> Tensor:
         """Embeddings and the layers below ``cut``.
@@ -200,12 +279,15 @@ class TextModel(nn.Module):
         return self.answered(self.read(hidden, attention_mask, cut))
 
     def read(self, hidden: Tensor, attention_mask: Tensor | None, cut: int) -> Tensor:
-        """The layers from ``cut`` on and pooling: what the head reads of each text, ``[b, taps * width]``."""
+        """The layers from ``cut`` on and pooling: what the head reads of each text, ``[b, taps * width]``.
+
+        Above the whole network the hidden state may hold the places of words in rows of its own, and these stay.
+        """
         return (hidden if cut == self.layers else self._tapped(hidden, attention_mask, cut)).flatten(1)
 
     def answered(self, vectors: Tensor) -> Tensor:
         """Logits ``[b, outputs]`` of what :meth:`read` gave."""
-        return cast(Tensor, self.head(functional.dropout(vectors, self.dropout, self.head.training)))
+        return cast(Tensor, self.head(vectors, self.dropout))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Logits ``[b, outputs]`` of the whole model."""

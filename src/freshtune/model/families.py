@@ -42,6 +42,8 @@ class Architecture:
         causal: a token sees only what stands before it, and the norm comes before each part, not after it (GPT-2).
         pooling: ``mean`` over the tokens, or the ``last`` token.
         taps: layers, counted from 1, whose pooled outputs the head reads side by side; empty reads the last one alone.
+        units: of the head's inner layer; 0 has none.
+        words: rows of the head's table of words, see :mod:`freshtune.model.words`; 0 reads none.
     """
 
     family: str
@@ -56,6 +58,8 @@ class Architecture:
     causal: bool = False
     pooling: Pooling = "mean"
     taps: tuple[int, ...] = ()
+    units: int = 0
+    words: int = 0
 
     @property
     def read(self) -> tuple[int, ...]:

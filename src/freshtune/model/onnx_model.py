@@ -19,6 +19,7 @@ from freshtune.errors import IntegrityError
 from freshtune.model.heads import HEADS, Head
 from freshtune.model.predictor import Input
 from freshtune.model.tokens import Tokens
+from freshtune.model.words import with_words
 from freshtune.records import Json
 
 if TYPE_CHECKING:
@@ -142,7 +143,13 @@ def open_onnx_model(folder: Path, trunk_path: Path | None, threads: int) -> Onnx
     described = described_model(folder / "model.json")
     tokens = tokens_of(described, folder / "tokenizer.json")
     trunk = OnnxTrunk(trunk_path or folder / "trunk.onnx", threads)
-    return OnnxModel(tokens, trunk, folder / "top.onnx", head_of(described["head"]), threads)
+    return OnnxModel(
+        tokens,
+        with_words(trunk, described.get("architecture")),
+        folder / "top.onnx",
+        head_of(described["head"]),
+        threads,
+    )
 
 
 def described_model(path: Path) -> dict[str, Json]:

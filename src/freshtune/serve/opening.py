@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from freshtune.model.onnx_model import OnnxModel, OnnxTrunk, described_model, head_of, tokens_of
 from freshtune.model.tokens import Tokens
+from freshtune.model.words import with_words
 from freshtune.records import Json, Release
 
 
@@ -44,7 +45,9 @@ class SharedTrunks:
         top = self._files.load_file(release, "top.onnx")
         with self._lock:
             trunk, tokens = self._trunk(release), self._tokens_of(release, described)
-        return OnnxModel(tokens, trunk, top, head_of(described["head"]), self._threads)
+        return OnnxModel(
+            tokens, with_words(trunk, described.get("architecture")), top, head_of(described["head"]), self._threads
+        )
 
     def _trunk(self, release: Release) -> OnnxTrunk:
         path, digest = self._files.load_file(release, "trunk.onnx"), release.artefacts["trunk.onnx"]

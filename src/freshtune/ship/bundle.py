@@ -13,6 +13,7 @@ from freshtune.model.heads import Head
 from freshtune.model.onnx_model import OnnxModel, OnnxTrunk, Trunk, described_model, head_of
 from freshtune.model.tokens import Tokens
 from freshtune.model.trunk_cache import CachedTrunk, TrunkCache
+from freshtune.model.words import with_words
 from freshtune.records import Json
 from freshtune.ship.changes import (
     CHANGE,
@@ -226,7 +227,9 @@ def open_bundle(folder: Path, cache: TrunkCache | None, threads: int) -> Bundle:
     trunk: Trunk = OnnxTrunk(folder / TRUNK, threads)
     cached = trunk if cache is None else CachedTrunk(trunk, cache)
     head = head_of(described["head"])
-    return Bundle(folder, ModelFacts.read(described), tokens, trunk, cached, head, threads)
+    facts = ModelFacts.read(described)
+    trunk, cached = (with_words(each, facts.architecture) for each in (trunk, cached))
+    return Bundle(folder, facts, tokens, trunk, cached, head, threads)
 
 
 def files_of(*folders: Path) -> dict[str, Path]:

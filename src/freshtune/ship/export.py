@@ -41,7 +41,10 @@ def export_trunk(model: "TextModel", cut: int, path: Path) -> None:
 
 
 def export_top(model: "TextModel", cut: int, path: Path) -> None:
-    """Write the part above ``cut``: float32 ``hidden [b, t or taps, width]`` → float32 ``logits [b, outputs]``."""
+    """Write the part above ``cut``: float32 ``hidden [b, rows, width]`` → float32 ``logits [b, outputs]``.
+
+    Rows are tokens; above the whole network they are taps, and after them rows with the places of words.
+    """
     import torch
 
     class Top(torch.nn.Module):
@@ -52,7 +55,7 @@ def export_top(model: "TextModel", cut: int, path: Path) -> None:
         def forward(self, hidden: "Tensor") -> "Tensor":
             return self.model.upper(hidden, None, cut)
 
-    rows = len(model.architecture.read) if cut == model.layers else 3
+    rows = len(model.architecture.read) + bool(model.architecture.words) if cut == model.layers else 3
     state = model.top_state(cut)
     values = {name: value.numpy().copy() for name, value in state.items()}
     try:
