@@ -39,8 +39,8 @@ _RARE = 1e-3
 
 
 HEAD_FIT = Fit(epochs=20, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, evaluate_every=50)
-"""How a head is fitted to what a trunk says: a convex problem, cheap enough to go through all that is remembered.
-Weight decay holds it: more numbers are read of a text than there are texts."""
+"""How a head is fitted to what a trunk says: cheap enough to go through all that is remembered. Weight decay holds it:
+more numbers are read of a text than there are texts."""
 
 
 @dataclass(frozen=True)

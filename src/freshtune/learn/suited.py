@@ -1,6 +1,6 @@
 """What suits a head alone does not suit layers: the defaults of a recipe, by what its adapter trains.
 
-A head alone is a convex problem on vectors at hand: many epochs over all that is remembered cost a second. Through
+A head alone learns from vectors at hand: many epochs over all that is remembered cost a second or two. Through
 layers each of them costs a pass, and what is learned fast is forgotten fast.
 """
 
