@@ -17,13 +17,14 @@ from freshtune.cycle import extras
 from freshtune.errors import ConfigurationError, NotFound, UsageError
 from freshtune.front_door import OpenWorkspace
 from freshtune.intake.deltas import collect_delta
+from freshtune.learn import challenger
 from freshtune.model.adapters import ADAPTERS
 from freshtune.phases import Phases
 from freshtune.records import Example, LogRange
 from freshtune.settings import recipe_digest
 from freshtune.ship.update_lock import Locked, update_lock
 from freshtune.tune import Limits, Trial, Tuning
-from freshtune.tune.material import INCREMENTS, Material, material_of, side_of
+from freshtune.tune.material import INCREMENTS, Material, Part, material_of, side_of
 from tests.small_shop import REVIEW, backbone, close, make_shop, reviews
 
 HEAD = ("model.cut=2", "learn.adapter={name='head_only'}")
@@ -96,23 +97,21 @@ def test_the_parts_are_disjoint_and_hold_nothing_that_the_gate_looks_at(opened: 
     assert {side_of(key) for key in searched} == {"search"}
 
 
-def parts(material: Material) -> tuple[object, ...]:
+def parts(material: Material) -> tuple[Part, ...]:
     return (material.history, *material.increments)
 
 
 def test_a_trial_learns_the_learning_side_alone(
     opened: Callable[..., OpenWorkspace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from freshtune.cycle import learning
-
     shop, seen = opened(), set[str]()
-    taught = learning.tune
+    taught = challenger.tune
 
     def spied(*args: object) -> object:
         seen.update(example.split_key for example in args[3].examples)  # type: ignore[attr-defined]
         return taught(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(learning, "tune", spied)
+    monkeypatch.setattr("freshtune.cycle.learning.tune", spied)
     shop.tune("sentiment", Limits(trials=1))
     assert len(seen) > 200
     assert {side_of(key) for key in seen} == {"learn"}
