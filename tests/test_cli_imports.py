@@ -11,9 +11,9 @@ from freshtune.workspace import create_workspace
 
 HEAVY = (
     "torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers", "sklearn", "scipy", "safetensors",
-    "pyarrow", "pandas", "snownlp", "starlette", "fastapi", "uvicorn",
+    "pyarrow", "pandas", "snownlp", "starlette", "fastapi", "uvicorn", "optuna",
 )  # fmt: skip
-HELP = ("freshtune.front_door", "freshtune.settings", "freshtune.cycle")
+HELP = ("freshtune.front_door", "freshtune.tune", "freshtune.settings", "freshtune.cycle")
 """What a command that only shows its help does not load either."""
 
 _PROGRAM = """
@@ -28,7 +28,15 @@ sys.stderr.write("\\n" + json.dumps([name for name in json.loads(sys.argv[2]) if
 
 
 COMMANDS = (
-    *("--help", "train --help", "init NEW --task rating", "config show", "config validate", "releases list"),
+    *(
+        "--help",
+        "train --help",
+        "tune --help",
+        "init NEW --task rating",
+        "config show",
+        "config validate",
+        "releases list",
+    ),
     *("keys list", "ingest --dead-letters"),
 )
 

@@ -78,8 +78,8 @@ def side_of(split_key: str) -> Side:
 
     It knows nothing of the hash that holds examples out for the gate, nor of the one that sets development apart.
 
-    >>> [side_of(key) for key in ("the king", "the queen", "the mice")]
-    ['confirm', 'learn', 'learn']
+    >>> [side_of(key) for key in ("the king", "the cat", "the crown")]
+    ['learn', 'search', 'confirm']
     """
     digest = blake2b(split_key.encode("utf-8", "surrogatepass"), digest_size=8, person=b"freshtune tune").digest()
     place = int.from_bytes(digest) / 2**64

@@ -86,7 +86,7 @@ def _scatter(trials: Sequence[Trial], top: float, bottom: float) -> Iterator[str
         yield f'<text class="tick middle" x="{across(number):.1f}" y="{bottom + 20}">{number}</text>'
     yield from _points(trials, across, up)
     legend = (
-        "Filled: played to the end. Hollow, on the lower edge: stopped early. Line: the best so far. "
+        "Line: the best so far. Hollow: stopped early. What lies lower than the axis is drawn on its edge. "
         "Trial 0 is the recipe as it was."
     )
     yield f'<text class="note" x="20" y="{bottom + 48}">{legend}</text>'

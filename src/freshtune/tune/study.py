@@ -5,9 +5,9 @@ so that a study that was interrupted and is gone on with comes to the same end a
 """
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -103,8 +103,7 @@ def _opened(path: Path) -> "Study":
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with suppress(FileNotFoundError):  # of a process that was killed; the task's own lock is what counts
-        Path(f"{path}.lock").unlink()
+    _mend(path)
     try:
         storage = JournalStorage(JournalFileBackend(str(path)))
         pruner = optuna.pruners.MedianPruner(n_startup_trials=_BEFORE_PRUNING, n_warmup_steps=0)
@@ -115,6 +114,14 @@ def _opened(path: Path) -> "Study":
         raise IntegrityError(
             f"{path} is no journal of a tuning.", str(error), "Delete it: the next tuning begins without it."
         ) from None
+
+
+def _mend(path: Path) -> None:
+    """Take away what a killed process left: its lock, for the task's own is what counts, and half a line."""
+    Path(f"{path}.lock").unlink(missing_ok=True)
+    if path.exists():
+        whole = path.read_bytes().rfind(b"\n") + 1
+        os.truncate(path, whole)
 
 
 def search(
