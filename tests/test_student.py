@@ -147,8 +147,8 @@ def test_a_student_that_is_worse_is_not_promoted_and_can_be_by_hand(shop: OpenWo
     assert shop.store.registry.live_id("sentiment") == live
     assert "a text on one thread" in done.stdout
     assert "milliseconds 32" in done.stdout
-    assert "freshtune releases promote sentiment-" in done.stderr
     name = done.stdout.split(" ", 1)[0]
+    assert f"freshtune releases promote -w {shop.store.root} {name} --force" in done.stderr
     by_hand = ["releases", "promote", name, "--by", "test", "--why", "speed", "-w", str(shop.store.root)]
     assert CliRunner().invoke(app, by_hand).exit_code == 3
     assert CliRunner().invoke(app, [*by_hand, "--force"]).exit_code == 0

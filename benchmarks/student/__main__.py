@@ -53,6 +53,16 @@ STUDENTS: dict[str, dict[str, tuple[str, ...]]] = {
         "bert-tiny, no unlabelled texts": (TINY, NO_TEXTS),
     },
 }
+ADAPT = "learn.adapt.on=true"
+WITHOUT_TEACHER: dict[str, dict[str, tuple[str, ...]]] = {
+    "zh": {"adapted by contrast": (ADAPT,), "adapted by contrast, half": (ADAPT, "learn.adapt.share=0.5")},
+    "en": {
+        "bert-tiny without a teacher": (TINY,),
+        "bert-tiny adapted by words": (TINY, ADAPT),
+        "bert-tiny adapted by contrast": (TINY, ADAPT, "learn.adapt.pretext=contrast"),
+    },
+}
+"""Releases made from the pretrained weights, as the first one."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,7 @@ def main() -> None:
     parser.add_argument("--judged", type=int, default=2_000)
     parser.add_argument("--max-tokens", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--set", nargs="*", default=[], help="Settings of every student.")
+    parser.add_argument("--set", nargs="*", default=[], help="Settings of every variant.")
     parser.add_argument("--keep", type=Path, help="A folder for the workspace; an existing one is gone on with.")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
@@ -153,11 +163,15 @@ def measured(
         "seed": options.seed,
         "releases": rows,
     }
-    for variant, flags in STUDENTS[options.data].items():
+    taught = (f"learn.student.teacher={teacher.id}",)
+    variants = {name: (*taught, *flags) for name, flags in STUDENTS[options.data].items()} | WITHOUT_TEACHER[
+        options.data
+    ]
+    for variant, flags in variants.items():
         if options.variants and variant not in options.variants:
             continue
-        seeds = [f"learn.student.seed={options.seed}", f"learn.first.seed={options.seed}"]
-        there = front_door.open(shop.store.root, [f"learn.student.teacher={teacher.id}", *flags, *seeds, *options.set])
+        seeds = [f"learn.{part}.seed={options.seed}" for part in ("student", "first", "adapt")]
+        there = front_door.open(shop.store.root, [*flags, *seeds, *options.set])
         started = time.perf_counter()
         rows[variant] = row_of(there, there.train(TASK), texts.judged, time.perf_counter() - started)
         there.store.registry.close()

@@ -48,7 +48,7 @@ _workspace = ContextVar("workspace", default=HERE)
 
 _NAMED = re.compile(
     r"\bfreshtune (?:train|update|tune|ingest|predict|evaluate|serve|doctor|(?:keys|releases|config) [a-z]+)\b"
-    rf"(?: (?:{'|'.join(TASKS)})\b)?(?!(?: \S+)? -w )"
+    rf"(?: (?:{'|'.join(TASKS)})(?![\w-]))?(?!(?: \S+)? -w )"
 )
 """A command that takes a workspace, with the task that it names, as a sentence suggests it."""
 
