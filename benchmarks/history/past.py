@@ -31,6 +31,7 @@ TASK = "sentiment"
 MAPPING = ColumnMapping(task=TASK, text="text", label="label", id="id", category="category")
 FIRST = 7_000
 SALT = b"public reviews, recombined: no secret"
+_HELD_OUT_OF_AN_UPDATE = 100
 LEAST, MOST = 40, 90
 """Characters of a made review."""
 
@@ -94,7 +95,10 @@ def _hand_on(shop: OpenWorkspace, within: LogRange) -> None:
     files = {name: registry.load_file(champion, name) for name in champion.artefacts if name not in own}
     before = Rehearsal.read(files[REHEARSAL])
     memory = settings.learn.memory.keep(before.memory, delta.labelled)
-    windows = advance(before.windows, delta.held_out, settings.judge.windows)
+    windows = before.windows
+    for start in range(0, len(delta.held_out), _HELD_OUT_OF_AN_UPDATE):
+        arrived = delta.held_out[start : start + _HELD_OUT_OF_AN_UPDATE]
+        windows = advance(windows, arrived, settings.judge.windows)
     handed = shop.store.root / "runs" / REHEARSAL
     Rehearsal(memory, windows).write(handed)
     draft = ReleaseDraft(
