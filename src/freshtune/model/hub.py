@@ -13,19 +13,12 @@ _SECONDS_TO_CONNECT = 5.0
 
 
 def hub_folder_at_hand(name: str) -> Path | None:
-    """The folder of a hub id in the local cache, without the network; None where it is not there.
-
-    Raises:
-        NotFound: it is no hub id.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    """The folder of a hub id in the local cache, without the network; None where it is not there, or no hub id."""
+    from huggingface_hub.errors import HFValidationError
 
     try:
-        return Path(snapshot_download(name, local_files_only=True, allow_patterns=list(_FILES)))
-    except HFValidationError as error:
-        raise _missing(name, str(error)) from None
-    except LocalEntryNotFoundError:
+        return _cached(name)
+    except HFValidationError:
         return None
 
 
@@ -36,9 +29,13 @@ def hub_folder(name: str) -> Path:
         NotFound: neither in the local cache nor to be fetched; names the ways out.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    if found := hub_folder_at_hand(name):
+    try:
+        found = _cached(name)
+    except HFValidationError as error:
+        raise _missing(name, str(error)) from None
+    if found:
         return found
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     reason = _out_of_reach(endpoint)
@@ -48,6 +45,16 @@ def hub_folder(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=list(_FILES), etag_timeout=_SECONDS_TO_CONNECT))
     except (HfHubHTTPError, OSError) as error:
         raise _missing(name, str(error)) from None
+
+
+def _cached(name: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True, allow_patterns=list(_FILES)))
+    except LocalEntryNotFoundError:
+        return None
 
 
 def _out_of_reach(endpoint: str) -> str:

@@ -1,0 +1,1 @@
+"""What does an update cost as the history behind it grows? (TARGET 6)"""
