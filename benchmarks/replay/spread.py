@@ -78,15 +78,11 @@ def forgotten(runs: Runs, name: str, metric: str, judges: Mapping[int, Sequence[
 
     def lost(drawn: Floats) -> Floats:
         """Of one weight an example or of many, ``[…, ids]`` → ``[…]``."""
-        return np.mean(
-            [
-                np.mean(
-                    [kind.value(drawn[..., at] @ was) - kind.value(drawn[..., at] @ now) for at, was, now in each], 0
-                )
-                for each in parts
-            ],
-            axis=0,
-        )
+        changes = [
+            np.mean([kind.value(drawn[..., at] @ was) - kind.value(drawn[..., at] @ now) for at, was, now in each], 0)
+            for each in parts
+        ]
+        return np.asarray(np.mean(changes, axis=0), np.float64)
 
     value = float(lost(np.ones(len(ids))))
     return interval(100 * value, 100 * np.concatenate([lost(drawn) for drawn in draws(len(ids), RESAMPLES)]))

@@ -1,5 +1,6 @@
 """Cells are found again, whole or not at all, whatever they were in the middle of."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,17 @@ def test_a_cell_that_fails_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FreshtuneError, match="linear could not be played"):
         replay(tmp_path, tiny(1), [order])
     assert at_hand(tmp_path, tiny(1), order) is None
+
+
+def test_what_a_cell_prints_is_no_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('noise')\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    assert replay(tmp_path, both_labels(), [ORDER])["tfidf-sgd"].final
+    told = capfd.readouterr()
+    assert "noise" in told.err
+    assert told.out == ""
 
 
 @pytest.mark.real
