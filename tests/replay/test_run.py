@@ -92,7 +92,7 @@ def test_a_killed_cell_leaves_nothing_half_written_and_is_played_anew(tmp_path: 
     cell.parent.mkdir()
     write_whole(recorded, record_json.dumps(stream))
     write_whole(cell.with_name(f"{cell.name}.order.json"), record_json.dumps(ORDER))
-    for lines in range(1, 8):
+    for lines in (1, 4, 7):
         command = [sys.executable, "-m", "freshtune.replay.cell", str(recorded), str(cell)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
             assert running.stderr is not None
