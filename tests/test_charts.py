@@ -1,12 +1,15 @@
 """The drawing's arithmetic."""
 
 import re
+from itertools import pairwise
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from freshtune.charts.bars import bar_chart, stacked_chart
+from freshtune.charts.costs import Costly, cost_rows, score_over_cost
 from freshtune.charts.figure import WIDTH, Axis, Caption, Series, Step, Words, ticks
+from freshtune.charts.heat import heat_map
 from freshtune.charts.lines import line_chart
 
 CAPTION = Caption("c", Words("title", "标题"), "what it shows")
@@ -81,3 +84,43 @@ def test_a_legend_takes_the_rows_that_it_needs() -> None:
     lowest = max(int(y) for _, y, _ in entries)
     assert lowest > min(int(y) for _, y, _ in entries)
     assert all(float(y) > lowest for y in re.findall(r'y="([\d.]+)" width="[\d.]+" height="20"', svg))
+
+
+def test_dearer_stands_further_right_and_a_power_of_ten_is_one_width() -> None:
+    rows = [Costly(Words(str(cost)), (cost,), 0, (90.0, 89.0, 91.0)) for cost in (0.1, 1.0, 10.0, 100.0)]
+    for svg in (cost_rows(CAPTION, rows), score_over_cost(CAPTION, rows)):
+        places = [float(place) for place in re.findall(r'<circle class="point c0" cx="([\d.]+)"', svg)]
+        assert len(places) == 4
+        widths = [after - before for before, after in pairwise(places)]
+        assert min(widths) > 0
+        assert max(widths) - min(widths) < 0.3
+
+
+def test_what_is_not_measured_is_hollow_and_what_has_no_score_is_no_point() -> None:
+    rows = [Costly(Words("a"), (5.0, 7.0), 1, hollow=True), Costly(Words("b"), (), 2, (90.0, 89.0, 91.0))]
+    assert len(re.findall(r'<circle class="hollow c1"', cost_rows(CAPTION, rows))) == 2
+    svg = score_over_cost(CAPTION, rows)
+    assert len(re.findall("<circle", svg)) == 1
+    assert ">0 s<" in svg
+
+
+@given(st.lists(st.tuples(st.floats(0.02, 900), st.floats(80, 95)), min_size=1, max_size=5))
+def test_names_beside_points_do_not_lie_on_each_other(points: list[tuple[float, float]]) -> None:
+    rows = [Costly(Words(f"n{n}"), (cost,), n, (score, score, score)) for n, (cost, score) in enumerate(points)]
+    svg = score_over_cost(CAPTION, rows)
+    boxes = []
+    for end, x, y in re.findall(r'<text class="name c\d( end)?" x="([\d.]+)" y="([\d.]+)"', svg):
+        left = float(x) - (16 if end else 0)
+        boxes.append((left, float(y) - 12, left + 16, float(y) + 4))
+    assert len(boxes) == len(points)
+    apart = [a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1] for a in boxes for b in boxes if a is not b]
+    assert all(apart)
+
+
+def test_a_cell_says_how_far_it_is_from_its_columns_first() -> None:
+    columns = [Series(Words("a"), (90.0, 85.0, 90.0)), Series(Words("b"), (None, 80.0, 81.0))]
+    svg = heat_map(CAPTION, [Words(str(n)) for n in range(3)], [Words("a"), Words("b")], columns)
+    cells = re.findall(r'<rect class="cell (\w+)".*?<text class="cell-value"[^>]*>([^<]+)<', svg, re.DOTALL)
+    assert cells == [
+        ("level", "90.0"), ("bad", "−5.0"), ("level", "0.0"), ("level", "80.0"), ("good", "+1.0"),
+    ]  # fmt: skip

@@ -21,6 +21,7 @@ from freshtune.ship.update_lock import Locked
 from freshtune.ship.verify import verify
 from tests.small_shop import (
     GRADED,
+    LAYERS,
     REVIEW,
     STARRED,
     backbone,
@@ -286,6 +287,21 @@ def test_a_damaged_pretrained_trunk_is_made_anew(
     (kept,) = [path for path in files if (path.suffix == ".name") == (damage == "name")]
     kept.write_bytes(kept.read_bytes()[:40])
     assert shop.train("sentiment").trunk == first.trunk
+
+
+def test_a_pretrained_trunk_that_gives_other_layers_is_another(
+    shop: OpenWorkspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path / "cache"))
+    shop.ingest(reviews(0, HISTORY), REVIEW)
+    trunks = []
+    for taps in ("[0.5, 1.0]", "[1.0]", "[0.5]", "[1.0]"):
+        flags = ["learn.adapter={name='head_only'}", f"model.cut={LAYERS}", f"model.taps={taps}"]
+        other = front_door.open(shop.store.root, flags)
+        trunks.append(other.train("sentiment").trunk)
+        close(other)
+    assert trunks[1] == trunks[3]
+    assert len(set(trunks)) == 3
 
 
 def test_what_the_champion_fixes_is_said_not_ignored(trained: OpenWorkspace) -> None:

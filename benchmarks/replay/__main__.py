@@ -119,6 +119,7 @@ def result(given: argparse.Namespace, name: str, seeds: Sequence[int]) -> dict[s
     source, (streams, runs) = SOURCES[name], played(given, name, seeds)
     metric = source.task_of().metrics[0]
     sizes = {seed: [len(part.learned) for part in stream.increments] for seed, stream in streams.items()}
+    judges = {seed: [len(part.held_out) for part in stream.increments] for seed, stream in streams.items()}
     return {
         "command": f"python -m benchmarks.replay --streams {name} --seeds {given.seeds} --threads {given.threads} "
         "--ablations",
@@ -136,7 +137,7 @@ def result(given: argparse.Namespace, name: str, seeds: Sequence[int]) -> dict[s
         "threads": given.threads,
         "machine": machine(),
         "seeds": list(seeds),
-        "targets": targets(runs, metric, sizes),
+        "targets": targets(runs, metric, sizes, judges),
         "strategies": summary(runs, metric),
         "ingredients": worth(runs, metric),
     }

@@ -17,6 +17,9 @@ from freshtune.replay.cell import Order, write_whole
 from freshtune.replay.play import Found
 from freshtune.replay.stream import Stream
 
+_STDERR = 2
+"""Where all that a cell prints goes: some libraries print, and stdout is the replay's data."""
+
 
 def replay(
     folder: Path, stream: Stream, orders: Sequence[Order], tell: Callable[[str], None] = lambda _: None
@@ -73,7 +76,7 @@ def _plain(order: Order) -> dict[str, Json]:
 def _play(stream: Path, cell: Path, order: Order) -> None:
     command = [sys.executable, "-m", "freshtune.replay.cell", str(stream), str(cell)]
     environment = os.environ | {"OMP_NUM_THREADS": str(order.threads)}
-    done = subprocess.run(command, env=environment, check=False)  # noqa: S603 (this program)
+    done = subprocess.run(command, env=environment, stdout=_STDERR, check=False)  # noqa: S603 (this program)
     if done.returncode:
         raise FreshtuneError(
             f"The strategy {order.title} could not be played.",
