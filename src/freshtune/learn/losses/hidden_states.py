@@ -55,4 +55,5 @@ def _projection(theirs: int, ours: int) -> "torch.Tensor":
     import torch
 
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(theirs, ours, generator=generator) / ours**0.5
+    drawn: torch.Tensor = torch.randn(theirs, ours, generator=generator)
+    return drawn / float(ours) ** 0.5
