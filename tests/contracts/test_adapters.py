@@ -26,7 +26,6 @@ from tests.model.adapters.toys import (
     BELOW_THE_CUT,
     CUT,
     EVERY_HEAD,
-    FAMILIES,
     MERGING,
     SETTINGS,
     UNMERGED,
@@ -39,7 +38,7 @@ from tests.model.adapters.toys import (
     trained,
     trained_above,
 )
-from tests.model.tiny_models import LAYERS, WORDS
+from tests.model.tiny_models import FAMILIES, LAYERS, WORDS
 
 LARGEST_SHARE = {
     "full": 1.0, "top_layers": 0.4, "head_only": 0.005, "bias_only": 0.01, "lora": 0.03, "adalora": 0.05, "ia3": 0.006,

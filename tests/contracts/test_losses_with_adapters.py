@@ -13,7 +13,8 @@ from freshtune.learn.losses import LOSSES, Loss
 from freshtune.learn.losses.supervised import Supervised
 from freshtune.model.adapters import ADAPTERS
 from freshtune.model.adapters.settling import learned, settled
-from tests.model.adapters.toys import BELOW_THE_CUT, CUT, EVERY_HEAD, FAMILIES, SETTINGS, examples_of, open_model
+from tests.model.adapters.toys import BELOW_THE_CUT, CUT, EVERY_HEAD, SETTINGS, examples_of, open_model
+from tests.model.tiny_models import FAMILIES
 
 FIT = Fit(epochs=2, batch_tokens=30, learning_rate=1e-3, dropout=0.1, evaluate_every=100)
 

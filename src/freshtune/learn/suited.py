@@ -47,9 +47,9 @@ def suited_to(tree: Mapping[str, Any]) -> tuple[Learn, bool]:
     """The defaults for settings as they were written, and whether they are a head's; what is wrong in them is another's
     to find."""
     adapter = _named(tree, "head_only", "learn", "adapter")
-    optimisers = [_named(tree, "adamw", "learn", run, "optimiser") for run in ("first", "fit")]
+    first, later = (_named(tree, "adamw", "learn", run, "optimiser") for run in ("first", "fit"))
     trunk, memory = _named(tree, "full", "learn", "trunk", "adapter"), _named(tree, "balanced", "learn", "memory")
-    return suited(adapter, *optimisers, trunk, memory), adapter == "head_only"
+    return suited(adapter, first, later, trunk, memory), adapter == "head_only"
 
 
 def _named(tree: Mapping[str, Any], default: str, *path: str) -> str:
