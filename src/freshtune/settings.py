@@ -38,7 +38,7 @@ from freshtune.learn.optimisers.adamw import AdamW
 from freshtune.learn.schedules import SCHEDULES, Schedule
 from freshtune.learn.schedules.linear import Linear
 from freshtune.learn.student import Student
-from freshtune.learn.suited import suited
+from freshtune.learn.suited import suited_to
 from freshtune.model.adapters import ADAPTERS, Adapter
 from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.head_only import HeadOnly
@@ -74,8 +74,7 @@ class ModelSettings:
     Attributes:
         backbone: ``bundled:NAME``, a folder, or a hub id.
         max_tokens: longest input.
-        taps: how deep the head reads, as shares of all layers: the pooled outputs of those layers side by side. Where
-            layers learn, the default is the last one alone.
+        taps: how deep the head reads, as shares of all layers, side by side; where layers learn, the last alone.
         units: of an inner layer of the head; 0 has none. Only a head above the whole network has one, or a table.
         words: rows of the head's table of words and pairs of words, at most; 0 reads none.
         cut: layers of the trunk, counted from below; the rest is top. Negative counts from above. Left out, it lies
@@ -319,34 +318,11 @@ class _Untasked(Settings):
 
 
 def _defaults(tree: Mapping[str, Any]) -> _Untasked:
-    """The defaults of a recipe follow from what learns, with what, and what is remembered; so do the head's taps.
-
-    A head that stands above layers that learn reads the last of them alone: taps below the cut could not be read.
-    """
-    adapter = _named(tree, "head_only", "learn", "adapter")
-    fit = suited(
-        adapter,
-        _named(tree, "adamw", "learn", "first", "optimiser"),
-        _named(tree, "adamw", "learn", "fit", "optimiser"),
-        _named(tree, "full", "learn", "trunk", "adapter"),
-        _named(tree, "balanced", "learn", "memory"),
-    )
-    learn = LearnSettings(
-        trunk=TrunkTuningSettings(fit=FitSettings.like(fit.trunk.fit)),
-        first=FitSettings.like(fit.first),
-        fit=FitSettings.like(fit.fit),
-        memory=fit.memory,
-        average=fit.average,
-    )
-    return _Untasked(model=ModelSettings() if adapter == "head_only" else ModelSettings(taps=(1.0,)), learn=learn)
-
-
-def _named(tree: Mapping[str, Any], default: str, *path: str) -> str:
-    """The name of the member that is chosen there, or its default's."""
-    found: Any = tree
-    for key in (*path, "name"):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, str) else default
+    """What suits what learns. A head above layers that learn reads the last of them: a tap below the cut is no more."""
+    (suits, is_head), like = suited_to(tree), FitSettings.like
+    trunk, first, fit = TrunkTuningSettings(fit=like(suits.trunk.fit)), like(suits.first), like(suits.fit)
+    learn = LearnSettings(trunk=trunk, first=first, fit=fit, memory=suits.memory, average=suits.average)
+    return _Untasked(model=ModelSettings() if is_head else ModelSettings(taps=(1.0,)), learn=learn)
 
 
 def _build(kind: Any, value: Any, place: str, default: Any = None) -> Any:

@@ -6,6 +6,7 @@ layers each of them costs a pass, and what is learned fast is forgotten fast.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from freshtune.learn.challenger import HEAD_FIT, Learn
 from freshtune.learn.fit import Fit
@@ -40,6 +41,23 @@ def suited(
         return Learn(trunk=tuning, first=ran[0], fit=ran[1], memory=kept)
     ran = [_rated(_LAYERS_FIT, part, optimiser) for optimiser in (first, later)]
     return Learn(trunk=tuning, first=ran[0], fit=ran[1], memory=_thinner(kept), average=_LAYERS_AVERAGE)
+
+
+def suited_to(tree: Mapping[str, Any]) -> tuple[Learn, bool]:
+    """The defaults for settings as they were written, and whether they are a head's; what is wrong in them is another's
+    to find."""
+    adapter = _named(tree, "head_only", "learn", "adapter")
+    first, later = (_named(tree, "adamw", "learn", run, "optimiser") for run in ("first", "fit"))
+    trunk, memory = _named(tree, "full", "learn", "trunk", "adapter"), _named(tree, "balanced", "learn", "memory")
+    return suited(adapter, first, later, trunk, memory), adapter == "head_only"
+
+
+def _named(tree: Mapping[str, Any], default: str, *path: str) -> str:
+    """The name of the member that is chosen there, or its default's."""
+    found: Any = tree
+    for key in (*path, "name"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, str) else default
 
 
 def _rated(fit: Fit, part: Part, optimiser: str) -> Fit:

@@ -13,9 +13,12 @@ from freshtune.errors import ConfigurationError
 from freshtune.learn.challenger import Learn, Lesson, TrunkTuning, begin, tune
 from freshtune.learn.fit import Fit, Step, averaged, predict
 from freshtune.learn.state import Run
+from freshtune.model.adapters import ADAPTERS
+from freshtune.model.adapters.settling import factors
 from freshtune.model.backbone import open_top
 from freshtune.model.blocks import TextModel
 from freshtune.records import Example
+from freshtune.ship.changes import change_of, rebuilt
 from tests.model.adapters.toys import (
     BELOW_THE_CUT,
     CUT,
@@ -64,6 +67,37 @@ def test_an_update_ends_with_plain_weights_that_its_factors_make_again(name: str
     torch.manual_seed(77)
     second = tune(repeated, CUT, head, material, told, replace(LEARN, adapter=adapter))
     assert all(torch.equal(value, second.weights[key]) for key, value in challenger.weights.items())
+
+
+STORED = {
+    "top_layers": 0.4, "head_only": 0.005, "bias_only": 0.01, "lora": 0.03, "adalora": 0.05, "ia3": 0.007,
+    "bottleneck": 0.015, "prefix": 0.006,
+}  # fmt: skip
+"""Bytes of what is stored of an update over the whole model's in fp32, at most; a tiny model's ranks are large."""
+
+
+@product_of([name for name in ADAPTERS if name not in BELOW_THE_CUT])
+def test_what_is_stored_of_an_update_is_small_and_gives_its_weights_again(name: str, family: str, kind: str) -> None:
+    head, _ = EVERY_HEAD[kind]
+    model, adapter = open_model(family, head.outputs), SETTINGS[name]()
+    whole = sum(weight.numel() * 4 for weight in model.parameters())
+    material = lesson_of(model, kind, CUT)
+    champion = {key: value.clone().numpy() for key, value in model.top_state(CUT).items()}
+    learned = tune(model, CUT, head, material, predict(model, CUT, material.inputs), replace(LEARN, adapter=adapter))
+    weights = {key: value.contiguous().numpy() for key, value in learned.weights.items()}
+    small = {
+        key: {part: value.numpy() for part, value in parts.items()}
+        for key, parts in factors(adapter, learned.learned, learned.share).items()
+    }
+    stored = change_of(weights, champion, small)
+    assert sum(value.nbytes for value in stored.values()) <= STORED[name] * whole
+    if name in ("lora", "adalora", "ia3"):
+        assert {key for key in stored if "/" not in key} <= {"head.weight", "head.bias", f"blocks.{CUT}.qkv.bias"}
+    again = rebuilt(champion, stored)
+    assert again.keys() == weights.keys()
+    for key, value in weights.items():
+        np.testing.assert_allclose(again[key], value, atol=1e-6, rtol=0)
+    assert change_of(again, champion, small).keys() == stored.keys()
 
 
 @pytest.mark.parametrize("name", [name for name in MERGING if name not in BELOW_THE_CUT])

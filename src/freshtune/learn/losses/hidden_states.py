@@ -1,5 +1,6 @@
 """Keep to what the teacher's head reads: the term that passes on more of a text than its answer."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -55,5 +56,4 @@ def _projection(theirs: int, ours: int) -> "torch.Tensor":
     import torch
 
     generator = torch.Generator().manual_seed(0)
-    drawn: torch.Tensor = torch.randn(theirs, ours, generator=generator)
-    return drawn / float(ours**0.5)
+    return torch.randn(theirs, ours, generator=generator) / math.sqrt(ours)
