@@ -118,7 +118,7 @@ def test_it_can_be_rolled_back_compared_and_trained_anew(shop: OpenWorkspace) ->
     assert {"model.json", "top.onnx", "top_template.onnx"} <= {file.name for file in change.files}
     assert all(part.common == part.examples for part in change.held_out)
     assert sum(part.gained for part in change.held_out) > 20
-    registry.rollback("intent", "test")
+    registry.rollback("intent", second.id, "test")
     assert registry.live_id("intent") == first.id
     assert set(answers(shop).values()) <= set(OLD)
     shop.ingest(asked(600, 760, ("lamps", "refund")), ASKED)
@@ -148,7 +148,7 @@ def test_a_running_service_swaps_to_the_larger_head_and_back(shop: OpenWorkspace
         second = grown(shop)
         until(lambda: client.post("/v1/predict/intent", json=body).json()["release"] == second.id)
         after = client.post("/v1/predict/intent", json=body).json()
-        shop.store.registry.rollback("intent", "test")
+        shop.store.registry.rollback("intent", second.id, "test")
         until(lambda: client.post("/v1/predict/intent", json=body).json()["release"] == before["release"])
     assert after["answers"][0]["label"] == "lamps"
     assert set(after["answers"][0]["probabilities"]) == set(INTENTS)

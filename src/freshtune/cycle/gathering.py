@@ -84,6 +84,7 @@ def gather(
     within: LogRange,
     before: Rehearsal,
     distance: Callable[[Sequence[Example]], float] = lambda _: 0.0,
+    grows: Callable[[Sequence[Example]], bool] = lambda _: False,
 ) -> Gathered:
     """Collect a delta, recall what mixes with it, and move the held-out windows on.
 
@@ -92,13 +93,16 @@ def gather(
         before: of the champion; empty for a first release.
         distance: how far examples lie from what the champion knows, in [0, 1]; asked where the memory's mix hangs on
             it.
+        grows: whether examples are of classes that the champion lacks: then all of the memory is recalled, since a head
+            that grows may begin again.
     """
     quarantine = quarantined(shop, task)
     with closing(shop.delta_index()) as index:
         delta = collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantine)
         again = {example.id for example in delta.labelled}
         kept = tuple(row for row in before.memory if row.id not in again)
-        recalled = settings.learn.memory.recall(kept, len(delta.labelled), lambda: distance(delta.labelled))
+        new = max(len(delta.labelled), len(kept) if grows(delta.labelled) else 0)
+        recalled = settings.learn.memory.recall(kept, new, lambda: distance(delta.labelled))
         windows = advance(before.windows, delta.held_out, settings.judge.windows)
         wanted = [*(row.id for row in recalled), *windows.ids()]
         upto = max(within.upto, shop.registry.watermark(task.name))
