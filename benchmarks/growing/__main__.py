@@ -197,27 +197,31 @@ def _verdict(release: Release) -> str:
 
 
 def summary(found: Sequence[Growth]) -> dict[str, object]:
-    """Over all growths of a stream, all seeds: points that old classes lost, and what is left to the upper bound."""
-    losses = [100 * (each.old_before - each.old_after) for each in found]
-    known = [each for each in found if each.retrained_all is not None]
+    """Over all growths of a stream, all seeds; what the gate let pass, and beside it what a head trained anew knows.
+
+    A growth that was not promoted changes nothing, and is counted as such alone.
+    """
+    grown = [each for each in found if each.verdict == "promoted"]
+    losses = [100 * (each.old_before - each.old_after) for each in grown]
+    anew = [each for each in grown if each.retrained_all is not None]
     return {
         "growths": len(found),
-        "promoted": sum(each.verdict == "promoted" for each in found),
-        "old_loss_points": {"mean": float(np.mean(losses)), "most": max(losses)},
+        "promoted": len(grown),
         "within_aim": sum(loss <= 100 * AIM for loss in losses),
-        "new_accuracy": float(np.mean([each.new for each in found])),
-        "all_accuracy": float(np.mean([each.all for each in found])),
+        "old_loss_points": {"mean": _mean(losses), "most": max(losses, default=None)},
+        "new_accuracy": _mean([each.new for each in grown]),
+        "all_accuracy": _mean([each.all for each in grown]),
         "retrained": {
-            "old_f1_over_ours_points": float(
-                np.mean([100 * (each.retrained_old - each.old_after) for each in known if each.retrained_old])
-            ),
-            "new_accuracy": float(np.mean([each.retrained_new for each in known if each.retrained_new])),
-            "all_accuracy": float(np.mean([each.retrained_all for each in known if each.retrained_all])),
-        }
-        if known
-        else None,
-        "update_seconds": float(np.mean([each.seconds for each in found])),
+            "growths": len(anew),
+            "old_f1_over_ours_points": _mean([100 * ((each.retrained_old or 0) - each.old_after) for each in anew]),
+            "new_accuracy_over_ours_points": _mean([100 * ((each.retrained_new or 0) - each.new) for each in anew]),
+        },
+        "update_seconds": _mean([each.seconds for each in grown]),
     }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def main() -> None:
