@@ -1,5 +1,6 @@
 """Classes arrive: the head grows, what was known stays known, and the service answers with the new names."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,9 +31,7 @@ QUESTIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return backbone(tmp_path_factory.mktemp("backbone"))
+FLAGS = ("learn.fit.epochs=12", "learn.fit.weight_decay=0.01", "learn.memory.mix=5.0", "learn.average=[1.0]")
 
 
 @pytest.fixture(autouse=True)
@@ -40,21 +39,27 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
     monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
 
 
-@pytest.fixture
-def shop(tmp_path: Path, tiny_backbone: Path) -> Iterator[OpenWorkspace]:
-    """A shop whose live release knows three intents."""
-    made = make_shop(
-        tmp_path / "shop",
-        tiny_backbone,
-        ("intent",),
-        ["learn.average=[1.0]", "learn.fit.epochs=12", "learn.fit.weight_decay=0.01", "learn.memory.mix=5.0"],
-    )
-    made.ingest(asked(0, 400, OLD), ASKED)
-    first = made.train("intent")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a shop whose live release knows three intents."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
+        made = make_shop(folder / "shop", backbone(folder / "backbone"), ("intent",), FLAGS)
+        made.ingest(asked(0, 400, OLD), ASKED)
+        first = made.train("intent")
     assert first.verdict.promote, first.verdict.reasons
-    yield made
-    assert verify(made.store.registry).whole
     close(made)
+    return folder / "shop"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, trained: Path) -> Iterator[OpenWorkspace]:
+    """The same, a copy of its own."""
+    copy = front_door.open(shutil.copytree(trained, tmp_path / "shop"), FLAGS)
+    yield copy
+    assert verify(copy.store.registry).whole
+    close(copy)
 
 
 def classes_of(shop: OpenWorkspace, release: Release) -> list[str]:
@@ -118,7 +123,7 @@ def test_it_can_be_rolled_back_compared_and_trained_anew(shop: OpenWorkspace) ->
     assert {"model.json", "top.onnx", "top_template.onnx"} <= {file.name for file in change.files}
     assert all(part.common == part.examples for part in change.held_out)
     assert sum(part.gained for part in change.held_out) > 20
-    registry.rollback("intent", "test")
+    registry.rollback("intent", second.id, "test")
     assert registry.live_id("intent") == first.id
     assert set(answers(shop).values()) <= set(OLD)
     shop.ingest(asked(600, 760, ("lamps", "refund")), ASKED)
@@ -148,7 +153,7 @@ def test_a_running_service_swaps_to_the_larger_head_and_back(shop: OpenWorkspace
         second = grown(shop)
         until(lambda: client.post("/v1/predict/intent", json=body).json()["release"] == second.id)
         after = client.post("/v1/predict/intent", json=body).json()
-        shop.store.registry.rollback("intent", "test")
+        shop.store.registry.rollback("intent", second.id, "test")
         until(lambda: client.post("/v1/predict/intent", json=body).json()["release"] == before["release"])
     assert after["answers"][0]["label"] == "lamps"
     assert set(after["answers"][0]["probabilities"]) == set(INTENTS)
@@ -159,7 +164,7 @@ def test_more_classes_than_allowed_and_names_that_are_gone_are_refused_with_the_
     shop.ingest(asked(400, 560, NEW), ASKED)
     live = shop.release_of("intent")
     for lines, words in (("most_classes=4", "met 5 classes"), ('labels=["refund", "books"]', "has changed")):
-        changed = front_door.open(shop.store.root, [f"tasks.intent.{lines}"])
+        changed = front_door.open(shop.store.root, [*FLAGS, f"tasks.intent.{lines}"])
         with pytest.raises(ConfigurationError, match=words) as refused:
             changed.update("intent")
         assert refused.value.mend
@@ -170,7 +175,7 @@ def test_more_classes_than_allowed_and_names_that_are_gone_are_refused_with_the_
 
 def test_classes_that_are_named_grow_with_the_list(shop: OpenWorkspace) -> None:
     named = ",".join(f'"{name}"' for name in INTENTS)
-    closed = front_door.open(shop.store.root, [f"tasks.intent.labels=[{named}]"])
+    closed = front_door.open(shop.store.root, [*FLAGS, f"tasks.intent.labels=[{named}]"])
     counted = closed.ingest([*asked(400, 560, NEW), {"id": "x", "text": "lamp", "label": "unheard"}], ASKED)
     assert counted.dead_letters == {"bad_label": 1}
     release = closed.update("intent")

@@ -48,24 +48,22 @@ class Texts:
 
     rows: tuple[tuple[str, str], ...]
 
-    def of(self, classes: Sequence[str]) -> Iterator[tuple[int, str, str]]:
-        """Number, text and class of those of some classes."""
-        wanted = set(classes)
-        return ((place, text, name) for place, (text, name) in enumerate(self.rows) if name in wanted)
+    def of(self, classes: Sequence[str], most: int = 0) -> Iterator[tuple[int, str, str]]:
+        """Number, text and class of those of some classes; of each the first ``most``, all where it is 0."""
+        seen = dict.fromkeys(classes, 0)
+        for place, (text, name) in enumerate(self.rows):
+            if name in seen:
+                seen[name] += 1
+                if not most or seen[name] <= most:
+                    yield place, text, name
 
     def records(self, classes: Sequence[str], most: int = 0) -> list[dict[str, Json]]:
-        """As events come in; of each class the first ``most``, all where it is 0."""
-        seen: dict[str, int] = {}
-        records: list[dict[str, Json]] = []
-        for place, text, name in self.of(classes):
-            seen[name] = seen.get(name, 0) + 1
-            if not most or seen[name] <= most:
-                records.append({"id": f"t{place}", "text": text, "label": name})
-        return records
+        """As events come in."""
+        return [{"id": f"t{place}", "text": text, "label": name} for place, text, name in self.of(classes, most)]
 
-    def examples(self, classes: Sequence[str]) -> list[Example]:
+    def examples(self, classes: Sequence[str], most: int = 0) -> list[Example]:
         """To judge by."""
-        return [Example(f"j{place}", "intent", text, label=name) for place, text, name in self.of(classes)]
+        return [Example(f"j{place}", "intent", text, label=name) for place, text, name in self.of(classes, most)]
 
 
 @dataclass(frozen=True)

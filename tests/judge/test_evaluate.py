@@ -1,6 +1,7 @@
 """Scorecards: true labels only, every outcome kept, nothing crashes on little."""
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -88,10 +89,10 @@ def test_champion_without_the_new_class_is_judged_wrong_not_crashed() -> None:
 def test_classes_count_by_their_names_whatever_their_order_in_the_model() -> None:
     task = Sentiment(("negative", "positive", "neutral"))
     examples = [review(0, "negative"), review(1, "positive"), review(2, "neutral")]
-    sure = {f"text {place}": tuple(4.0 * (at == place) for at in range(3)) for place in range(3)}
+    sure: dict[str, Sequence[float]] = {f"text {place}": [4.0 * (at == place) for at in range(3)] for place in range(3)}
     cards = [evaluate(Told(task.head(), sure), task, examples, "new")]
     turned = Classes(("neutral", "gone", "negative", "positive"))
-    told = {text: (said[2], -30.0, said[0], said[1]) for text, said in sure.items()}
+    told: dict[str, Sequence[float]] = {text: (said[2], -30.0, said[0], said[1]) for text, said in sure.items()}
     cards.append(evaluate(Told(turned, told), task, examples, "new"))
     for one, other in zip(*(card.outcomes for card in cards), strict=True):
         assert (one.target, one.prediction) == (other.target, other.prediction)

@@ -1,5 +1,7 @@
 """The gate: each rule refuses what it is there for, and lets a good release pass."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -335,3 +337,31 @@ def test_few_examples_cannot_show_a_first_release_to_be_below_but_many_can() -> 
     }
     many = judge_first(sides(400, 440), {"majority": sides(240, 440), "tfidf": sides(401, 440)}, Gate())
     assert refused_by(many) == {"against tfidf"}
+
+
+def of_three(told: Outcome, taken: float, target: int | None = None, prediction: int | None = None) -> Outcome:
+    """The same of a model with a class more, which takes a share of the others' probability."""
+    likely = (*((1 - taken) * each for each in told.probabilities), taken)
+    return replace(
+        told, probabilities=likely, target=told.target if target is None else target,
+        prediction=told.prediction if prediction is None else prediction,
+    )  # fmt: skip
+
+
+def test_a_class_more_takes_probability_and_that_is_no_loss_of_calibration() -> None:
+    told = outcomes(GOOD * 60)
+    champion = card(told)
+    grown = decided(card([of_three(each, 0.2) for each in told]), champion)
+    assert finding_of(grown, "calibration").passed
+    assert finding_of(grown, "calibration").numbers["old/nll"] == pytest.approx(0, abs=1e-9)
+    worse = [replace(each, probabilities=tuple(0.5 + (p - 0.5) / 5 for p in each.probabilities)) for each in told]
+    assert "calibration" in refused_by(decided(card([of_three(each, 0.2) for each in worse]), champion))
+
+
+def test_where_all_that_is_held_out_is_of_a_new_class_calibration_has_nothing_to_say() -> None:
+    told = outcomes(GOOD * 60)
+    champion = card([replace(each, target=2.0) for each in told])
+    grown = card([of_three(each, 0.9, target=2, prediction=2) for each in told])
+    verdict = decided(grown, champion)
+    assert not any(name.startswith("old/") for name in finding_of(verdict, "calibration").numbers)
+    assert verdict.promote, verdict.reasons

@@ -15,6 +15,7 @@ from freshtune.model.heads import Head
 from freshtune.model.heads.classes import Classes
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
+from freshtune.model.heads.widening import widened
 from freshtune.records import Example, Finding
 
 DATA = Path(os.environ.get("FRESHTUNE_DATA", "../shared/data")) / "zh_online_shopping_10cats" / "reviews.csv.gz"
@@ -116,3 +117,47 @@ def test_real_reviews_of_new_categories() -> None:
     assert refused["two witnesses, both 0%"]["mean"] == 0
     for share in ("20%", "30%", "40%"):
         assert refused[f"two witnesses, both {share}"]["mean"] == 1
+
+
+def arriving(seed: int, number: int = 600) -> tuple[NDArray[np.int64], NDArray[np.float32], Classes, Answers]:
+    """Five classes, the last two unknown to the champion, which takes their texts for one of the others, surely."""
+    random = np.random.default_rng(seed)
+    centres = random.standard_normal((5, 20)) * 1.2
+    truth = random.integers(0, 5, number)
+    features = (centres[truth] + random.standard_normal((number, 20))).astype(np.float32)
+    known = Classes(("a", "b", "c"))
+    return truth, features, known, known.answers(4 * features @ centres[:3].T.astype(np.float32))
+
+
+def of_grown(labels: Sequence[int], features: NDArray[np.float32], known: Classes, champion: Answers) -> Finding:
+    head = known.grown(["d", "e"])
+    wide = np.log(np.maximum(champion.probabilities, 1e-30))
+    return examine_labels(
+        delta([head.labels[place] for place in labels], "intent"), head, head.answers(widened(wide, 5)), features,
+        LabelTest(),
+    )  # fmt: skip
+
+
+def test_new_classes_are_no_poison_and_hide_none() -> None:
+    passed = caught = renamed = 0
+    for seed in range(10):
+        truth, features, known, champion = arriving(seed)
+        passed += of_grown(truth.tolist(), features, known, champion).passed
+        random = np.random.default_rng(seed)
+        old, hit = truth < 3, random.random(len(truth)) < 0.35
+        among_known = np.where(old & hit, (truth + 1) % 3, truth)
+        caught += not of_grown(among_known.tolist(), features, known, champion).passed
+        to_new = np.where(old & hit, 3 + random.integers(0, 2, len(truth)), truth)
+        renamed += not of_grown(to_new.tolist(), features, known, champion).passed
+    assert (passed, caught) == (10, 10)
+    assert renamed == 10, "an old class that is called by a new name is seen too"
+
+
+def test_a_delta_of_new_classes_alone_is_taken_as_given_and_says_so() -> None:
+    truth, features, known, champion = arriving(1)
+    rows = truth >= 3
+    part = Answers(champion.prediction[rows], champion.score[rows], champion.probabilities[rows])
+    finding = of_grown(truth[rows].tolist(), features[rows], known, part)
+    assert finding.passed
+    assert not finding.examined
+    assert "does not know" in finding.words

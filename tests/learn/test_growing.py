@@ -8,6 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from freshtune.learn import challenger
 from freshtune.learn.challenger import Learn, Lesson, grow, tune
 from freshtune.learn.fit import Fit, predict
 from freshtune.learn.losses.distillation import Distillation
@@ -67,7 +68,10 @@ def test_a_head_that_has_not_grown_is_left_alone(folder: Path) -> None:
     assert model.head.weight is weight
 
 
-def test_what_is_new_is_taken_whole_and_what_is_old_as_an_average(folder: Path) -> None:
+def test_what_is_new_is_taken_whole_and_what_is_old_as_an_average(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(challenger, "_ENOUGH", 10**9)
     heads = {}
     for share in (1.0, 0.5):
         model = open_toy(folder)
@@ -80,13 +84,30 @@ def test_what_is_new_is_taken_whole_and_what_is_old_as_an_average(folder: Path) 
     torch.testing.assert_close(heads[0.5][:2], start.lerp(heads[1.0][:2], 0.5))
 
 
+def test_a_head_alone_begins_again_where_enough_is_remembered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the champion's weights were, they have no part in what is learned: only what it says does."""
+    found = {}
+    for enough in (10, 13):  # 24 remembered texts of two classes
+        monkeypatch.setattr(challenger, "_ENOUGH", enough)
+        for scale in (1.0, -3.0):
+            model = open_toy(folder)
+            with torch.no_grad():
+                model.head.weight *= scale
+            material = lesson(model, GROWN)
+            teacher = widened(predict(open_toy(folder), LAYERS, material.inputs), GROWN.outputs)
+            assert tune(model, LAYERS, GROWN, material, teacher, LEARN).share == (1.0 if enough == 10 else 0.5)
+            found[enough, scale] = model.head.weight.detach().clone()
+    assert torch.equal(found[10, 1.0], found[10, -3.0])
+    assert not torch.allclose(found[13, 1.0], found[13, -3.0], atol=1e-3)
+
+
 def test_a_teacher_is_heard_about_the_classes_that_it_knows_alone() -> None:
     ours = torch.randn(5, 4, generator=torch.Generator().manual_seed(1)).requires_grad_()
     theirs = torch.randn(5, 2, generator=torch.Generator().manual_seed(2))
     wide = torch.from_numpy(widened(theirs.numpy(), 4))
     said = divergence(GROWN, wide, ours)
     torch.testing.assert_close(said, divergence(SIDES, theirs, ours[:, :2]))
-    said.sum().backward()
+    said.sum().backward()  # type: ignore[no-untyped-call]
     assert ours.grad is not None
     assert torch.isfinite(ours.grad).all()
     assert not ours.grad[:, 2:].any(), "new classes are neither fed nor starved by it"

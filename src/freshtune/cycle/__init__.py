@@ -7,7 +7,7 @@ from freshtune.cycle.beginning import begun_with, require_a_beginning
 from freshtune.cycle.beside_teacher import beside_teacher
 from freshtune.cycle.champion import bundle_of, cores, live, overruled, require_same_head, trunk_cache
 from freshtune.cycle.extras import require_extra
-from freshtune.cycle.familiarity import distance_from, evidence_of
+from freshtune.cycle.familiarity import brings_classes, distance_from, evidence_of
 from freshtune.cycle.gathering import gather, look, quarantined
 from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
@@ -58,7 +58,8 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             for later in others_pending(shop, task, within):
                 phases.on_remark(f"Log {later.since}–{later.upto} is pending too; it takes another update.")
             before = Rehearsal.read(bundle.folder / REHEARSAL)
-            gathered = gather(shop, task, settings, within, before, partial(distance_from, bundle))
+            far, grows = partial(distance_from, bundle), partial(brings_classes, bundle)
+            gathered = gather(shop, task, settings, within, before, far, grows)
             grown = answering(task, class_names(bundle.head), gathered.examples)
             if waits := reason_to_wait(shop, task, settings, gathered.delta):
                 finish_run(shop, task)

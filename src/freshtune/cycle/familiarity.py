@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from freshtune.cycle.lessons import hidden, inputs_of, text_vectors
 from freshtune.learn.memory.evidence import Evidence, distance
+from freshtune.model.heads import Head
 from freshtune.model.heads.widening import widened
 from freshtune.records import Example
 from freshtune.ship.bundle import Bundle
@@ -25,5 +26,14 @@ def distance_from(bundle: Bundle, examples: Sequence[Example]) -> float:
     """How far labelled examples lie from what a release knows, in [0, 1]."""
     if not examples:
         return 0.0
-    head = bundle.head.grown([example.label for example in examples if isinstance(example.label, str)])
+    head = _grown(bundle, examples)
     return distance(head, widened(bundle.predictor().logits(inputs_of(examples)), head.outputs), examples)
+
+
+def brings_classes(bundle: Bundle, examples: Sequence[Example]) -> bool:
+    """Whether labelled examples are of classes that a release does not answer with."""
+    return _grown(bundle, examples) != bundle.head
+
+
+def _grown(bundle: Bundle, examples: Sequence[Example]) -> Head:
+    return bundle.head.grown([example.label for example in examples if isinstance(example.label, str)])

@@ -84,6 +84,7 @@ def gather(
     within: LogRange,
     before: Rehearsal,
     distance: Callable[[Sequence[Example]], float] = lambda _: 0.0,
+    grows: Callable[[Sequence[Example]], bool] = lambda _: False,
 ) -> Gathered:
     """Collect a delta, recall what mixes with it, and move the held-out windows on.
 
@@ -92,11 +93,13 @@ def gather(
         before: of the champion; empty for a first release.
         distance: how far examples lie from what the champion knows, in [0, 1]; asked where the memory's mix hangs on
             it.
+        grows: whether examples are of classes that the champion lacks: then all of the memory is recalled, since a head
+            that grows may begin again.
     """
     quarantine = quarantined(shop, task)
     with closing(shop.delta_index()) as index:
         delta = collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantine)
-        kept, recalled = recall(settings.learn.memory, before, delta.labelled, distance)
+        kept, recalled = recall(settings.learn.memory, before, delta.labelled, distance, grows(delta.labelled))
         windows = advance(before.windows, delta.held_out, settings.judge.windows)
         wanted = [*(row.id for row in recalled), *windows.ids()]
         upto = max(within.upto, shop.registry.watermark(task.name))
@@ -107,12 +110,18 @@ def gather(
 
 
 def recall(
-    memory: Memory, before: Rehearsal, new: Sequence[Example], distance: Callable[[Sequence[Example]], float]
+    memory: Memory,
+    before: Rehearsal,
+    new: Sequence[Example],
+    distance: Callable[[Sequence[Example]], float],
+    grows: bool = False,
 ) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
-    """The memory without what comes again, and what of it mixes with what is new."""
+    """The memory without what comes again, and what of it mixes with what is new; as much as may be where a head
+    grows."""
     again = {example.id for example in new}
     kept = tuple(row for row in before.memory if row.id not in again)
-    return kept, memory.recall(kept, len(new), lambda: distance(new))
+    count = max(len(new), len(kept) if grows else 0)
+    return kept, memory.recall(kept, count, lambda: distance(new))
 
 
 def quarantined(shop: Workspace, task: Task, lifted: Collection[str] = ()) -> list[LogRange]:

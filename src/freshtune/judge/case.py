@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from freshtune.errors import UsageError
@@ -16,6 +17,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Allowance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+_LEAST_SUM = 1e-12
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,21 @@ class Pair:
 
     challenger: OutcomeTable
     champion: OutcomeTable
+
+    def among_known(self) -> "Pair":
+        """Both where the champion knows the true class, and among the classes that it knows.
+
+        A class more takes probability from all others, of which the champion, that cannot give it any, knows nothing.
+        """
+        known = self.champion.probabilities.shape[1]
+        if known >= self.challenger.probabilities.shape[1]:
+            return self
+        rows = self.champion.target < known
+        challenger = self.challenger.at(rows)
+        likely = challenger.probabilities[:, :known]
+        likely = likely / np.maximum(likely.sum(axis=1, keepdims=True), _LEAST_SUM)
+        prediction = likely.argmax(axis=1).astype(np.float64)
+        return Pair(replace(challenger, probabilities=likely, prediction=prediction), self.champion.at(rows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ delta's own model disagrees with it, and the example is not counted. A flipped l
 contradictions among the surer half of what they agree on estimates the share of flips, over all classes and within each
 (flips of one class only). Source: confident learning, Northcutt et al., 2021, with the champion as the second witness.
 
+A class that the champion does not know is never what it says: where the delta's own model tells that class, the two
+disagree and the example is not counted. A text of an old class under a new name contradicts both.
+
 Ordered scales are read as two classes, above and below the middle; labels at the middle are left out.
 """
 
@@ -78,7 +81,7 @@ def examine_labels(
     Args:
         delta: ``n`` examples; those without a label are passed over.
         head: reads the labels.
-        champion: its answers to the same ``n`` examples.
+        champion: its answers to the same ``n`` examples, probability 0 for classes of the head that it does not know.
         features: float32 ``[n, width]`` that do not depend on the delta's labels, such as pooled trunk output; None
             leaves the champion as the only witness, and only contradictions above twice the allowance then refuse.
         settings: thresholds.
@@ -98,6 +101,12 @@ def examine_labels(
         return Finding(RULE, True, {"labels": float(len(rows))}, words, examined=False)
     own = witness if features is None else left_out_probabilities(features[rows], side, witness.shape[1])
     looked_at = _surer_agreements(witness, own, settings.surer_share)
+    if not len(looked_at):
+        words = (
+            "No label could be tested: the witnesses agree on none, as where all are of classes that the champion "
+            "does not know; they are taken as given."
+        )
+        return Finding(RULE, True, {"labels": float(len(rows))}, words, examined=False)
     return _finding(side, witness.argmax(axis=1), looked_at, names, features is None, settings)
 
 
@@ -105,7 +114,7 @@ def _number(head: Head, example: Example) -> float:
     try:
         return float("nan") if example.label is None else head.number(example.label)
     except ValueError:
-        return float("nan")  # a class that the champion does not know: it is no witness there
+        return float("nan")  # none of the head's: it says nothing
 
 
 def _classes(
