@@ -20,7 +20,8 @@ from freshtune.learn.losses.supervised import Supervised
 from freshtune.learn.memory.balanced import Balanced
 from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.top_layers import TopLayers
-from freshtune.settings import FILE, Settings, as_tree, first_tables, read_settings, recipe_digest, settings_of
+from freshtune.settings import Settings, as_tree, first_tables, read_settings, recipe_digest, settings_of
+from freshtune.settings_values import FILE
 from freshtune.ship.compression.none import NoCompression
 from freshtune.tasks import TASKS
 from freshtune.tasks.rating import Rating

@@ -10,7 +10,8 @@ import orjson
 
 from freshtune.errors import ConfigurationError, NotFound
 from freshtune.nearest import did_you_mean
-from freshtune.settings import FILE, read_settings, settings_of
+from freshtune.settings import read_settings, settings_of
+from freshtune.settings_values import FILE
 
 SUFFIX = ".toml"
 TABLES = ("model", "learn", "judge", "ship")
