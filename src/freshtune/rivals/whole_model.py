@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ class Loop:
     Attributes:
         padded_to: every text is padded to so many tokens; 0 pads a batch to its longest text only.
         by_length: batches are made of texts of like length.
+        fp32: whatever the CPU multiplies in hardware.
     """
 
     epochs: int
@@ -40,6 +42,7 @@ class Loop:
     learning_rate: float
     padded_to: int = 0
     by_length: bool = False
+    fp32: bool = False
     warmup: float = 0.1
     weight_decay: float = 0.01
 
@@ -52,7 +55,7 @@ class Loop:
         return self.epochs * math.ceil(examples / self.batch)
 
 
-EVERYBODYS = Loop(epochs=5, batch=16, learning_rate=2e-5, padded_to=128)
+EVERYBODYS = Loop(epochs=5, batch=16, learning_rate=2e-5, padded_to=128, fp32=True)
 """The loop that everybody writes."""
 WELL_DONE = Loop(epochs=3, batch=16, learning_rate=5e-5, by_length=True)
 """How a whole model is tuned with care; all of these strategies begin so, and differ in their updates alone."""
@@ -119,7 +122,9 @@ class WholeModel:
             rate = scheduled(Linear(), number, len(plan), loop.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = loop.learning_rate * rate
-            loss = self.loss([ids[row] for row in rows], targets[rows], min(loop.padded_to, self.setting.max_tokens))
+            padded_to = min(loop.padded_to, self.setting.max_tokens)
+            with nullcontext() if loop.fp32 else precision():
+                loss = self.loss([ids[row] for row in rows], targets[rows], padded_to)
             loss = loss if penalty is None else loss + penalty()
             if not math.isfinite(float(loss.detach())):
                 raise FloatingPointError("the loss is not finite")
@@ -137,8 +142,7 @@ class WholeModel:
         if padded_to > inputs.shape[1]:
             more = (0, padded_to - inputs.shape[1])
             inputs, mask = (torch.nn.functional.pad(part, more) for part in (inputs, mask))
-        with precision():
-            logits = self.model(inputs, mask)
+        logits = self.model(inputs, mask)
         return _loss(self._head, logits.float(), torch.from_numpy(targets))
 
     def material(self, examples: Sequence[Example]) -> tuple[list[NDArray[np.int32]], NDArray[np.float32]]:
