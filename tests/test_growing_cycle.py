@@ -16,6 +16,7 @@ from freshtune.model.onnx_model import described_model
 from freshtune.records import Release
 from freshtune.serve.app import create_app, service_of
 from freshtune.serve.service import ServeSettings
+from freshtune.ship.bundle import REHEARSAL
 from freshtune.ship.diff import diff
 from freshtune.ship.verify import verify
 from freshtune.tasks.split_key import normalised
@@ -31,7 +32,14 @@ QUESTIONS = {
 }
 
 
-FLAGS = ("learn.fit.epochs=12", "learn.fit.weight_decay=0.01", "learn.memory.mix=5.0", "learn.average=[1.0]")
+FLAGS = (
+    "learn.fit.epochs=12",
+    "learn.fit.weight_decay=0.01",
+    "learn.memory.mix=5.0",
+    "learn.average=[1.0]",
+    "model.units=0",
+    "model.words=0",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +101,7 @@ def test_new_classes_are_learned_and_old_ones_kept_in_their_places(shop: OpenWor
     assert found["gain on new"].numbers["gain"] > 0.5, "the champion is judged wrong where it lacks the class"
     assert {len(row.probabilities) for row in second.scorecards["old"].outcomes} == {5}
     assert {len(row.probabilities) for row in second.scorecards["champion/old"].outcomes} == {3}
-    known = Rehearsal.read(shop.store.registry.load_file(second, "rehearsal.json"))
+    known = Rehearsal.read(shop.store.registry.load_file(second, REHEARSAL))
     assert {len(said) for said in known.said.values()} == {3}, "a teacher is kept as it was"
     assert {row.label for row in known.memory} == set(INTENTS)
 
@@ -105,7 +113,7 @@ def test_what_has_grown_learns_on_and_grows_again(shop: OpenWorkspace) -> None:
     third = shop.update("intent")
     assert third.verdict.promote, third.verdict.reasons
     assert classes_of(shop, third) == [*sorted(OLD), "books", "lamps"]
-    known = Rehearsal.read(shop.store.registry.load_file(third, "rehearsal.json"))
+    known = Rehearsal.read(shop.store.registry.load_file(third, REHEARSAL))
     assert {len(said) for said in known.said.values()} == {3, 4}
     shop.ingest(asked(700, 900), ASKED)
     fourth = shop.update("intent")

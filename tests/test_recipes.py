@@ -70,7 +70,6 @@ AGAINST_BACKBONE: Mapping[str, str] = {
     "model.max_tokens = 64": "It has 40 positions.\nSet 40 at most.",
     "model.cut = 5": "model.cut = 5 lies outside the backbone.\nIt has 4 layers.",
     "model.cut = -5": "model.cut = -5 lies outside the backbone.",
-    "learn.adapter = {name = 'top_layers', k = 1}": "The head cannot read layer 2 of 4.\nThe trunk ends at layer 3",
     "model.cut = 3": "The head cannot read layer 2 of 4.\nThe trunk ends at layer 3",
     "model.backbone = 'bundled:minilmm'": "Did you mean 'minilm'?",
     "model.backbone = 'bundled:e5'": "Known: multilingual-e5-small, minilm, bert-tiny.",

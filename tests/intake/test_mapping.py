@@ -178,8 +178,9 @@ def test_a_label_map_may_be_typed_with_full_width_signs(written: str) -> None:
 )
 def test_a_label_map_to_no_label_is_refused_before_anything_is_read(task: str | None, target: str, labels: str) -> None:
     mapping = ColumnMapping(task, text="t", label="l", label_map={"1": target})
+    closed = {name: each for name, each in ALL_TASKS.items() if name != "intent"}
     with pytest.raises(UsageError) as told:
-        mapping.check(ALL_TASKS, None)
+        mapping.check(closed, None)
     assert repr(target) in told.value.what
     assert f"Labels of {labels}." in told.value.why
     assert "--label-map" in told.value.mend

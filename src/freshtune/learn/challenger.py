@@ -40,7 +40,7 @@ _ENOUGH = 10
 """Remembered examples a class from which on a head that grows can begin again."""
 
 
-HEAD_FIT = Fit(epochs=20, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, evaluate_every=50)
+HEAD_FIT = Fit(epochs=20, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, dropout=0.0, evaluate_every=50)
 """How a head is fitted to what a trunk says: cheap enough to go through all that is remembered. Weight decay holds it:
 more numbers are read of a text than there are texts."""
 
