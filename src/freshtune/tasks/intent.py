@@ -65,7 +65,7 @@ class Intent:
             raise ConfigurationError(
                 f"{self.name} has met {len(labels):,} classes.",
                 f"tasks.{self.name}.most_classes allows {self.most_classes:,}; the last is {labels[-1]!r}.",
-                f"If these are classes, raise most_classes; if not, name those that are in tasks.{self.name}.labels.",
+                f"Raise most_classes if these are classes; if not, name those that are in tasks.{self.name}.labels.",
             )
         return replace(self, labels=labels, more=open_)
 
