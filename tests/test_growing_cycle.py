@@ -33,7 +33,7 @@ QUESTIONS = {
 
 
 FLAGS = (
-    "learn.fit.epochs=12",
+    "learn.fit.epochs=30",
     "learn.fit.weight_decay=0.01",
     "learn.memory.mix=5.0",
     "learn.average=[1.0]",
