@@ -30,7 +30,8 @@ from tests.small_shop import REVIEW, STARRED, backbone, close, make_shop, review
 HISTORY, SILENT, DELTA = 400, 600, 200
 QUICK = (
     "model.cut=2", "model.words=0", "model.units=0", "learn.adapter={name='head_only'}",
-    "learn.student.learning_rate=0.01", "learn.student.epochs=4", "learn.adapt.steps=6", "learn.adapt.learning_rate=1e-3",
+    "learn.student.learning_rate=0.01", "learn.student.epochs=4", "learn.adapt.steps=6",
+    "learn.adapt.learning_rate=1e-3",
 )  # fmt: skip
 STUDENT = (*QUICK, "learn.student.teacher=live", "learn.student.layers=1")
 ADAPTED = (*QUICK, "learn.adapt.on=true")

@@ -24,7 +24,7 @@ class WindowSizes:
     """
 
     new: Annotated[int, Field(ge=1)] = 300
-    old: Annotated[int, Field(ge=1)] = 600
+    old: Annotated[int, Field(ge=1)] = 2_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,11 @@ _ENOUGH = 10
 """Remembered examples a class from which on a head that grows can begin again."""
 
 
-HEAD_FIT = Fit(epochs=20, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, dropout=0.0, evaluate_every=50)
+HEAD_FIT = Fit(epochs=10, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, dropout=0.0, evaluate_every=50)
 """How a head is fitted to what a trunk says: cheap enough to go through all that is remembered. Weight decay holds it:
 more numbers are read of a text than there are texts."""
+FIRST_HEAD_FIT = replace(HEAD_FIT, epochs=20)
+"""The same where a head begins from nothing."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,12 @@ class Learn:
     """
 
     trunk: TrunkTuning = TrunkTuning()
-    first: Fit = HEAD_FIT
+    first: Fit = FIRST_HEAD_FIT
     fit: Fit = HEAD_FIT
     adapter: Adapter = HeadOnly()
-    losses: tuple[Loss, ...] = (Supervised(), Distillation(remembered=2.0))
+    losses: tuple[Loss, ...] = (Supervised(new=2.0), Distillation(remembered=1.0))
     memory: Memory = Balanced()
-    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.5,)
+    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.7,)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     def __post_init__(self) -> None:

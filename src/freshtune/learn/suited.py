@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from freshtune.learn.challenger import HEAD_FIT, Learn
+from freshtune.learn.challenger import FIRST_HEAD_FIT, HEAD_FIT, Learn
 from freshtune.learn.fit import Fit
 from freshtune.learn.memory import MEMORIES, Memory
 from freshtune.learn.memory.sampled import Sampled
@@ -17,7 +17,7 @@ from freshtune.learn.optimisers.rates import DEFAULT_DECAYS, DEFAULT_RATES, Part
 _PARTS: Mapping[str, Part] = {"head_only": "head", "top_layers": "layers", "full": "all", "trainable_tokens": "all"}
 """What an adapter trains; of one that is not named here it is a few numbers, added to layers."""
 _LAYERS_FIT = Fit(epochs=3)
-_LAYERS_MIX, _LAYERS_AVERAGE = 1.0, (0.7,)
+_LAYERS_MIX = 1.0
 
 
 def suited(
@@ -31,16 +31,16 @@ def suited(
         memory: name of the memory.
 
     >>> [suited(name).fit.epochs for name in ("head_only", "lora")], suited("lora").fit.learning_rate
-    ([20, 3], 0.001)
+    ([10, 3], 0.001)
     """
     part, kept = _PARTS.get(adapter, "added"), MEMORIES.get(memory, MEMORIES["balanced"])()
     tuning = Learn.trunk
     tuning = replace(tuning, fit=_rated(tuning.fit, _PARTS.get(trunk, "added"), "adamw"))
     if part == "head":
-        ran = [_rated(HEAD_FIT, part, optimiser) for optimiser in (first, later)]
+        ran = [_rated(fit, part, optimiser) for fit, optimiser in ((FIRST_HEAD_FIT, first), (HEAD_FIT, later))]
         return Learn(trunk=tuning, first=ran[0], fit=ran[1], memory=kept)
     ran = [_rated(_LAYERS_FIT, part, optimiser) for optimiser in (first, later)]
-    return Learn(trunk=tuning, first=ran[0], fit=ran[1], memory=_thinner(kept), average=_LAYERS_AVERAGE)
+    return Learn(trunk=tuning, first=ran[0], fit=ran[1], memory=_thinner(kept))
 
 
 def suited_to(tree: Mapping[str, Any]) -> tuple[Learn, bool]:
