@@ -67,7 +67,7 @@ def test_each_term_is_chosen_by_its_name_and_takes_its_own_defaults(tmp_path: Pa
 
 def test_by_default_terms_are_as_they_were() -> None:
     settings = settings_of({"tasks": {"sentiment": {}}})
-    assert settings.learn.losses == Learn().losses == (Supervised(), Distillation(remembered=2.0))
+    assert settings.learn.losses == Learn().losses == (Supervised(new=2.0), Distillation(remembered=1.0))
     assert Supervised() == Supervised(weight=1.0, label_smoothing=0.0, focal_gamma=0.0, class_balance=0.0)
     tree: Any = as_tree(settings)["learn"]
     assert [term["name"] for term in tree["losses"]] == ["supervised", "distillation"]
