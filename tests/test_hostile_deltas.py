@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from freshtune import front_door
@@ -21,6 +20,7 @@ from freshtune.front_door import OpenWorkspace
 from freshtune.intake.mapping import ColumnMapping
 from freshtune.model.predictor import Input
 from freshtune.records import Json
+from freshtune.ship.changes import top_weights
 from freshtune.ship.verify import verify
 from tests.small_shop import GRADED, REVIEW, STARRED, backbone, close, graded, make_shop, reviews, starred
 
@@ -149,7 +149,7 @@ def assert_sound(shop: OpenWorkspace, task: str, recipe: str, act: str, name: st
     for card in release.scorecards.values():
         numbers = [value for one in card.outcomes for value in (one.score, one.prediction, *one.probabilities)]
         assert np.isfinite(np.asarray(numbers, np.float64)).all(), where
-    weights = load_file(shop.store.registry.load_file(release, "top.safetensors"))
+    weights = top_weights(shop.store.registry, release.id)
     assert all(np.isfinite(weight).all() for weight in weights.values()), where
     asked = [Input(text, "lamp") for text in ("", "很好", "x" * 1_000, "\0")]
     assert np.isfinite(shop.model(task, release.id).logits(asked)).all(), where

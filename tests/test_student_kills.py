@@ -16,6 +16,7 @@ from tests.small_shop import REVIEW, backbone, close, make_shop, reviews
 
 FLAGS = (
     "model.cut=2", "learn.adapter={name='head_only'}", "learn.adapt.on=true", "learn.adapt.steps=4",
+    "learn.adapt.batch_tokens=400",
     "learn.adapt.checkpoint_seconds=0", "learn.student.teacher=live", "learn.student.layers=1",
     "learn.student.epochs=1", "learn.student.batch_tokens=1500", "learn.student.checkpoint_seconds=0",
     "learn.first.checkpoint_seconds=0", "learn.first.epochs=2",
