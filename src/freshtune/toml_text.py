@@ -15,7 +15,7 @@ def toml_lines(tree: Mapping[str, object], place: str = "") -> list[str]:
     ['average = [0.5]', '', '[fit]', 'epochs = 3']
     """
     told = {_key(key): value for key, value in tree.items() if value is not None}
-    lines = [f"{key} = {_value(value)}" for key, value in told.items() if not isinstance(value, dict)]
+    lines = [f"{key} = {toml_value(value)}" for key, value in told.items() if not isinstance(value, dict)]
     if place and (lines or not told):
         lines.insert(0, f"[{place}]")
     for key, value in told.items():
@@ -28,9 +28,15 @@ def _key(name: str) -> str:
     return name if re.fullmatch("[A-Za-z0-9_-]+", name) else orjson.dumps(name).decode()
 
 
-def _value(value: object) -> str:
+def toml_value(value: object) -> str:
+    """A plain value as TOML has it, on one line.
+
+    >>> toml_value([{"name": "fgm", "weight": 0.5}])
+    '[{name = "fgm", weight = 0.5}]'
+    """
     if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(toml_value, value)) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items() if part is not None) + "}"
+        parts = [f"{_key(key)} = {toml_value(part)}" for key, part in value.items() if part is not None]
+        return "{" + ", ".join(parts) + "}"
     return orjson.dumps(value).decode()

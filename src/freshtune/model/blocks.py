@@ -188,7 +188,7 @@ class Readout(nn.Linear):
                 return said
             worded = self._of_words(read[:, self.in_features :])
             if self.training:
-                chance = torch.rand(len(read), 1)
+                chance = torch.rand(len(read), 1, device=read.device)
                 said, worded = said * (chance >= _PART_DROPPED), worded * (chance < 1 - _PART_DROPPED)
             return said + worded
 

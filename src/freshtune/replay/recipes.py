@@ -1,17 +1,16 @@
 """A recipe file as a strategy: freshtune's own loop with the settings of the file, under the file's name."""
 
 import tempfile
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from freshtune.errors import ConfigurationError, NotFound
 from freshtune.nearest import did_you_mean
 from freshtune.settings import read_settings, settings_of
+from freshtune.settings_files import parsed
 from freshtune.settings_values import FILE
+from freshtune.toml_text import toml_value
 
 SUFFIX = ".toml"
 TABLES = ("model", "learn", "judge", "ship")
@@ -31,14 +30,10 @@ def read_recipe(path: Path, task: str) -> tuple[str, ...]:
         ConfigurationError: it is no TOML, or holds a setting that there is not; names the nearest.
     """
     try:
-        tree: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        tree = parsed(path)
     except FileNotFoundError:
         near = did_you_mean(path.name, (each.name for each in path.parent.glob(f"*{SUFFIX}")))
         raise NotFound(f"There is no recipe {path}.", near, "Check the path, or name a strategy.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{path} is no TOML.", str(error), "Write [table] lines and key = value lines, in UTF-8."
-        ) from None
     for table in tree:
         if table not in TABLES:
             raise ConfigurationError(
@@ -57,7 +52,7 @@ def read_recipe(path: Path, task: str) -> tuple[str, ...]:
                 "It is the same for all strategies of a replay.",
                 "Leave it out; --backbone and --threads say it for all.",
             )
-    return tuple(f"{key}={_value(value)}" for key, value in _leaves(tree, ()))
+    return tuple(f"{key}={toml_value(value)}" for key, value in _leaves(tree, ()))
 
 
 def check_flags(flags: Sequence[str], task: str) -> None:
@@ -73,12 +68,3 @@ def _leaves(tree: Mapping[str, Any], place: tuple[str, ...]) -> Iterator[tuple[s
             yield from _leaves(value, (*place, key))
         else:
             yield ".".join((*place, key)), value
-
-
-def _value(value: Any) -> str:
-    """As TOML has it, on one line."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_value(part)}" for key, part in value.items()) + "}"
-    return orjson.dumps(value).decode()

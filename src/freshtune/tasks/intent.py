@@ -10,8 +10,7 @@ from pydantic import Field
 from freshtune.errors import ConfigurationError
 from freshtune.model.heads.classes import Classes
 from freshtune.records import Event, Example, Json, Kind
-from freshtune.tasks.event_fields import category, sent_label
-from freshtune.tasks.split_key import normalised
+from freshtune.tasks.one_text import examples_of_one_text
 
 LONGEST_NAME = 64
 """Characters of a class's name, at most."""
@@ -70,22 +69,7 @@ class Intent:
         return replace(self, labels=labels, more=open_)
 
     def examples(self, events: Iterable[Event], items: Mapping[str, Event]) -> Iterator[Example]:  # noqa: ARG002
-        for event in events:
-            if event.kind not in self.kinds or event.task not in (None, self.name) or not event.text:
-                continue
-            key = normalised(event.text)
-            if not key:  # nothing but space
-                continue
-            label = sent_label(event, self.name)
-            yield Example(
-                id=event.id,
-                task=self.name,
-                text=event.text,
-                label=None if label is None else self.label(label),
-                time=event.time,
-                category=category(event),
-                split_key=key,
-            )
+        return examples_of_one_text(self, events)
 
 
 def _name(value: Json) -> str:
