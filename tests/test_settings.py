@@ -105,10 +105,10 @@ def test_what_is_wrong_is_refused_by_name(root: Path, flag: str) -> None:
 def test_a_wrong_value_is_told_beside_the_default(root: Path) -> None:
     for flag, words in (
         ("learn.fit.epochs=three", f"Its default is {DEFAULTS.learn.fit.epochs}: "),
-        ("learn.first.batch_tokens=two", "Its default is 1200: "),
+        ("learn.first.batch_tokens=two", "Its default is 1000: "),
         ("learn.losses=[{name='supervised', weight='a'}]", "Its default is 1.0: "),
         ("model.threads=-1", "Its default is 0: "),
-        ("learn.trunk.fit.learning_rate=fast", "Its default is 0.00005: "),
+        ("learn.trunk.fit.learning_rate=fast", "Its default is 0.0001: "),
         ("judge.windows=3", "set its keys, one by one. Here are: new, old."),
     ):
         with pytest.raises(ConfigurationError) as refused:

@@ -28,7 +28,7 @@ from freshtune.replay.figures import figures
 from freshtune.replay.play import Found
 from freshtune.replay.run import at_hand, replay
 from freshtune.replay.stream import Stream
-from freshtune.rivals import DEAR, STRATEGIES
+from freshtune.rivals import DEAR, PADDED, STRATEGIES
 from freshtune.tasks import Task
 
 RESULTS = Path(__file__).parent / "results"
@@ -65,7 +65,7 @@ def orders(given: argparse.Namespace, task: Task, seed: int, increments: int) ->
     plain = Order("", task.name, {}, given.backbone, 128, given.threads, seed, 0.3, (), given.steps)
     dear = dear_at(given.steps or increments)
     whole = {
-        name: replace(plain, strategy=name, at=dear if name in DEAR else ())
+        name: replace(plain, strategy=name, at=dear if name in DEAR else (), unpadded=name in PADDED or None)
         for name in STRATEGIES
         if isinstance(task.head(), Classes) or name not in OF_CLASSES
     }

@@ -319,6 +319,10 @@ class _Untasked(Settings):
 def _defaults(tree: Mapping[str, Any]) -> _Untasked:
     """What suits what learns. A head above layers that learn reads the last of them: a tap below the cut is no more."""
     (suits, is_head), like = suited_to(tree), FitSettings.like
-    trunk, first, fit = TrunkTuningSettings(fit=like(suits.trunk.fit)), like(suits.first), like(suits.fit)
+    trunk, first, fit = (
+        TrunkTuningSettings(suits.trunk.share, fit=like(suits.trunk.fit)),
+        like(suits.first),
+        like(suits.fit),
+    )
     learn = LearnSettings(trunk=trunk, first=first, fit=fit, memory=suits.memory, average=suits.average)
     return _Untasked(model=ModelSettings() if is_head else ModelSettings(taps=(1.0,)), learn=learn)

@@ -25,6 +25,7 @@ from tests.model.tiny_models import saved
 
 STEPS, DECAY = 20, 0.1
 RATES = (3e-3, 1e-3, 1e-2, 3e-3)
+DECAYS = (0.05,) * 4
 SHAPES = ((7, 5), (5,), (3, 2, 4), (1,))
 TORCHS: dict[str, list[tuple[Optimiser, Callable[[list[dict[str, Any]]], torch.optim.Optimizer]]]] = {
     "adamw": [
@@ -91,7 +92,7 @@ def test_it_is_torchs_step_for_step_with_the_same_schedule(
     rule: Optimiser, twin: Callable[[list[dict[str, Any]]], torch.optim.Optimizer], decay: float
 ) -> None:
     ours, theirs = weights(), weights()
-    own = Descent(rule, ours, RATES, decay)
+    own = Descent(rule, ours, RATES, [decay if weight.dim() > 1 else 0.0 for weight in ours])
     torchs = twin(
         [
             {"params": [weight], "lr": rate, "weight_decay": decay if weight.dim() > 1 else 0.0}
@@ -114,7 +115,7 @@ def test_it_is_torchs_step_for_step_with_the_same_schedule(
 @members
 def test_a_weight_without_a_gradient_stays(rule: Optimiser) -> None:
     ours = weights()
-    own = Descent(rule, ours, RATES, DECAY)
+    own = Descent(rule, ours, RATES, DECAYS)
     ours[0].grad = torch.ones_like(ours[0])
     own.step(1, 1.0)
     assert not torch.equal(ours[0], weights()[0])
@@ -125,7 +126,7 @@ def test_a_weight_without_a_gradient_stays(rule: Optimiser) -> None:
 @pytest.mark.parametrize("size", [0.0, 1e-30, 1e18])
 def test_a_gradient_of_any_size_leaves_finite_weights(rule: Optimiser, size: float) -> None:
     ours = weights()
-    own = Descent(rule, ours, RATES, DECAY)
+    own = Descent(rule, ours, RATES, DECAYS)
     for number in range(1, 4):
         for weight in ours:
             weight.grad = torch.full_like(weight, size)
@@ -136,7 +137,7 @@ def test_a_gradient_of_any_size_leaves_finite_weights(rule: Optimiser, size: flo
 @members
 def test_it_goes_downhill(rule: Optimiser) -> None:
     (weight,) = [Parameter(torch.full((4, 3), 2.0))]
-    own = Descent(rule, [weight], [0.05], 0.0)
+    own = Descent(rule, [weight], [0.05], [0.0])
     losses = []
     for number in range(1, 61):
         loss = weight.square().sum()
@@ -162,13 +163,13 @@ def test_its_slots_are_finite_start_at_zero_and_are_its_own(rule: Optimiser, sha
 def test_its_state_comes_back_from_tensors_bit_for_bit(rule: Optimiser) -> None:
     names = [f"weight{place}" for place in range(len(SHAPES))]
     whole, first, second = weights(), weights(), weights()
-    one, two = (Descent(rule, own, RATES, DECAY) for own in (whole, first))
+    one, two = (Descent(rule, own, RATES, DECAYS) for own in (whole, first))
     for number in range(1, 7):
         for own, descent in ((whole, one), (first, two)):
             if number < 4 or own is whole:
                 given_gradients(own, number)
                 descent.step(number, 1.0)
-    resumed = Descent(rule, second, RATES, DECAY)
+    resumed = Descent(rule, second, RATES, DECAYS)
     with torch.no_grad():
         for to, source in zip(second, first, strict=True):
             to.copy_(source)

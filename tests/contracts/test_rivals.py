@@ -8,11 +8,13 @@ import pytest
 from freshtune import cycle
 from freshtune.cli.replaying import KNOWN
 from freshtune.errors import UsageError
+from freshtune.model.blocks import TextModel
 from freshtune.model.predictor import Input
 from freshtune.records import Delta, Example, Release
 from freshtune.replay.play import Pace, play
 from freshtune.replay.stream import Cutting, Stream, cut
-from freshtune.rivals import STRATEGIES, Setting
+from freshtune.rivals import PADDED, STRATEGIES, Setting
+from freshtune.rivals.whole_model import WholeModelStrategy
 from freshtune.settings import Settings
 from freshtune.tasks import TASKS, Task
 from freshtune.tasks.split_key import normalised
@@ -110,3 +112,25 @@ def test_the_help_names_them_all() -> None:
 def test_what_knows_classes_alone_says_so(name: str, tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="on a scale"):
         STRATEGIES[name](Setting(TASKS["rating"](), str(tiny), 32, 1, 0, tmp_path, 0.3))
+
+
+@pytest.mark.parametrize("name", sorted(PADDED))
+def test_without_padding_it_takes_the_same_steps(name: str, tiny: Path, stream: Stream, tmp_path: Path) -> None:
+    """But for rounding, and for dropout, which is turned off here."""
+    task, whole = TASKS["sentiment"](), []
+    history, increment, *_ = stream.increments
+    for unpadded in (False, True):
+        strategy = STRATEGIES[name](Setting(task, str(tiny), 32, 1, 0, tmp_path, 0.3, unpadded=unpadded))
+        assert isinstance(strategy, WholeModelStrategy)
+        undropped(strategy.predictor.model)
+        strategy.begin(history.learned, history.held_out)
+        strategy.update(increment.learned, increment.held_out)
+        whole.append(strategy.predictor.logits([Input(row.text) for row in increment.held_out]))
+    np.testing.assert_allclose(whole[0], whole[1], atol=2e-3)
+    assert np.ptp(whole[0]) > 0.05
+
+
+def undropped(model: TextModel) -> None:
+    model.dropout = 0.0
+    for block in model.blocks.values():
+        block.dropout = 0.0  # type: ignore[assignment]

@@ -11,7 +11,7 @@ from freshtune.learn.batches import TrainingSet, length_batches
 from freshtune.learn.fit import Fit, Step, fit
 from freshtune.learn.losses.supervised import Supervised
 from freshtune.learn.optimisers import OPTIMISERS
-from freshtune.learn.optimisers.rates import DEFAULT_RATES, default_rate, trained_part
+from freshtune.learn.optimisers.rates import DEFAULT_RATES, decay, default_rate, trained_part
 from freshtune.learn.optimisers.sgd import Sgd
 from freshtune.learn.range_test import range_test
 from freshtune.learn.schedules.constant import Constant
@@ -86,6 +86,16 @@ def test_a_layer_learns_at_a_share_of_the_one_above_it(folder: Path) -> None:
     assert rates["tokens.weight"] == 3e-3 * 0.5**LAYERS
     flat = State.fresh(model, QUICK, None)
     assert {rate for name, rate in zip(flat.names, flat.descent.rates, strict=True) if "head" not in name} == {3e-3}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "wanted"),
+    [("head.words.weight", (9, 2), 2.0), ("head.weight", (2, 4), 10.0), ("blocks.0.qkv.bias", (12,), 0.0)],
+)
+def test_words_decay_less_than_other_matrices_and_biases_not_at_all(
+    name: str, shape: tuple[int, ...], wanted: float
+) -> None:
+    assert decay(name, torch.zeros(shape), 10.0) == wanted
 
 
 @pytest.mark.parametrize("optimiser", [Sgd(), OPTIMISERS["adamw"](), OPTIMISERS["adafactor"]()], ids=lambda o: o.name)

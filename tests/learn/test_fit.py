@@ -114,6 +114,22 @@ def test_without_development_rows_the_last_weights_stay(folder: Path) -> None:
     assert supervised_loss(model, 0, LEARNED) < supervised_loss(open_toy(folder), 0, LEARNED)
 
 
+def test_new_development_rows_weigh_as_much_as_all_that_are_remembered(folder: Path) -> None:
+    model, known = open_toy(folder), np.arange(len(LOOKED_AT)) >= 5
+    mixed = replace(LOOKED_AT, remembered=known)
+
+    def part(rows: list[int]) -> TrainingSet:
+        inputs = [mixed.inputs[row] for row in rows]
+        return replace(
+            mixed, inputs=inputs, targets=mixed.targets[rows], weights=mixed.weights[rows], remembered=known[rows]
+        )
+
+    sides = [[row for row in range(len(known)) if known[row] == side] for side in (False, True)]
+    apart = [supervised_loss(model, 0, part(rows)) for rows in sides]
+    both = supervised_loss(model, 0, mixed) * len(known) / (2 * known.sum())  # weights are not shares
+    assert both == pytest.approx(np.mean(apart), rel=1e-5)
+
+
 def test_nothing_to_learn_changes_nothing(folder: Path) -> None:
     model = open_toy(folder)
     report = fit(model, 0, only(LEARNED, 0), LOOKED_AT, [Supervised()], QUICK)

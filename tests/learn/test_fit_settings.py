@@ -45,7 +45,7 @@ def test_the_defaults_are_those_of_the_stage(root: Path) -> None:
 
 def test_an_adapters_name_alone_brings_what_suits_layers(root: Path) -> None:
     head = read(root)
-    assert (head.learn.fit.epochs, head.learn.fit.weight_decay, head.learn.memory) == (10, 10.0, Balanced())
+    assert (head.learn.fit.epochs, head.learn.fit.weight_decay, head.learn.memory) == (15, 10.0, Balanced())
     assert head.learn.first.epochs == 20, "from nothing it takes longer"
     assert head.model.taps == (0.5, 0.67, 0.83, 1.0)
     for name in set(ADAPTERS) - {"head_only"}:

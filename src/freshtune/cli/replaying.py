@@ -65,6 +65,13 @@ def replay(
             "Those of the last increments never come. Judging is not delayed.",
         ),
     ] = 0,
+    unpadded: Annotated[
+        bool,
+        typer.Option(
+            "--unpadded",
+            help="naive and ewc leave out their padding: the same steps, sooner; their seconds are then too few.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the draw and of the training.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Of each strategy; 0 takes every core.")] = 0,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of freshtune's own; may repeat.")] = None,
@@ -100,7 +107,7 @@ def replay(
         "", task, {}, backbone, 128, threads or every_core(), seed, held_out, tuple(set_ or ()), steps,
         label_delay=label_delay or None,
     )  # fmt: skip
-    orders = _orders(order, recipes, _places(dear_at, len(stream.increments) - 1))
+    orders = _orders(order, recipes, _places(dear_at, len(stream.increments) - 1), unpadded)
     found = played(folder, stream, orders, note)
     metric = of_task.metrics[0]
     told = _told(stream, how) | {"label_delay": label_delay}
@@ -111,12 +118,14 @@ def replay(
         line(str(page))
 
 
-def _orders(order: "Order", recipes: "Mapping[str, tuple[str, ...] | None]", dear: tuple[int, ...]) -> "list[Order]":
+def _orders(
+    order: "Order", recipes: "Mapping[str, tuple[str, ...] | None]", dear: tuple[int, ...], unpadded: bool
+) -> "list[Order]":
     """One a strategy; a recipe is freshtune's own loop with other settings."""
-    from freshtune.rivals import DEAR
+    from freshtune.rivals import DEAR, PADDED
 
     return [
-        replace(order, strategy=name, at=dear if name in DEAR else ())
+        replace(order, strategy=name, at=dear if name in DEAR else (), unpadded=(unpadded and name in PADDED) or None)
         if recipe is None
         else replace(order, strategy="freshtune", called=name, recipe=recipe)
         for name, recipe in recipes.items()

@@ -13,14 +13,14 @@ from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.recipe import require_recipe, require_recipe_of_fetched, require_update
 from freshtune.cycle.rehearsal import Rehearsal
+from freshtune.cycle.stepping import longest_step
 from freshtune.cycle.teaching import teacher_of
-from freshtune.cycle.trial import judged_first, judged_update, measured, scorecards
+from freshtune.cycle.trial import judged_first, scorecards
 from freshtune.cycle.waiting import blamed, others_pending, range_to_learn, reason_to_wait
-from freshtune.model.adapters.settling import factors as factors_of
 from freshtune.phases import Phases
 from freshtune.records import Delta, LogRange, Release
 from freshtune.settings import Settings, recipe_digest
-from freshtune.ship.bundle import REHEARSAL, TOP, files_of, write_next
+from freshtune.ship.bundle import REHEARSAL, files_of
 from freshtune.tasks import Task, answering, class_names
 from freshtune.workspace import Workspace
 
@@ -69,15 +69,7 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
 
             run = run_of(shop, task, champion.id, recipe_digest(settings), gathered.to_learn)
             learned = learn(bundle, grown.head(), gathered, settings.learn, settings.judge.labels, run, phases.on_step)
-        with phases("ship"):
-            became = learned.challenger
-            factors = factors_of(settings.learn.adapter, became.learned, became.share)
-            write_next(bundle, grown.head(), became.weights, factors, settings.ship.compression, folder)
-        with phases("judge"):  # what is judged is what ships
-            ours = scorecards(bundle.predictor(folder / TOP, grown.head()), grown, gathered.held_out)
-            theirs = scorecards(bundle.predictor(), grown, gathered.held_out, champion.scorecards)
-            facts = measured(bundle, folder / TOP, gathered.held_out["new"])
-            judged = judged_update(ours, theirs, learned.labels, facts, settings.judge.gate)
+        judged = longest_step(bundle, grown, learned, champion, settings, folder, phases)
         with phases("publish"):
             files = files_of(bundle.folder, folder)
             gathered = blamed(shop, learned.gathered, judged.verdict)

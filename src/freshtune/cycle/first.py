@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,11 @@ from freshtune.model.heads import Head
 from freshtune.model.onnx_model import OnnxTrunk
 from freshtune.model.trunk_cache import CachedTrunk, TrunkCache
 from freshtune.model.words import table_rows, with_words
+from freshtune.records import Example
 from freshtune.settings import Settings
 from freshtune.ship.artefacts import FolderStore
 from freshtune.ship.bundle import TEMPLATE, TRUNK, Bundle, ModelFacts, open_bundle, write_first, write_top, write_trunk
+from freshtune.strata import standing, stratified
 from freshtune.tasks import Task
 
 if TYPE_CHECKING:
@@ -43,8 +45,8 @@ def first_model(
 ) -> Bundle:
     """Train a model from the pretrained weights and write its files into ``folder``; returns them opened.
 
-    The trunk is the pretrained one, exported once for this machine, unless ``learn.trunk`` tunes it, or the adapter
-    learns below the cut, or it was prepared first (``cycle.preparing``): then it is exported from what was trained.
+    The trunk is tuned first, unless ``learn.trunk`` has a share of 0 or a teacher taught it (``cycle.preparing``), or
+    the adapter learns below the cut. One that nothing changed is exported once for this machine.
     """
     from freshtune.model.backbone import open_backbone
 
@@ -58,11 +60,13 @@ def first_model(
     if cut == model.layers:
         model.widen_head(of.units, table_rows(of.words, head.outputs))
     facts = ModelFacts(of.backbone, cut, model.architecture.as_json(), teacher.release if teacher else "")
-    if settings.learn.trunk.share:
-        texts = lesson(examples, (), tokens.encode(inputs_of(examples)), share)
+    tuned = settings.learn.trunk.share > 0 and teacher is None
+    if tuned:
+        some = _some(examples, settings.learn.trunk.most)
+        texts = lesson(some, (), tokens.encode(inputs_of(some)), share)
         tune_trunk(model, head, texts, settings.learn, run, on_step)
     if settings.learn.adapter.lowest_trained(model.layers) >= cut:
-        if settings.learn.trunk.share or ready.changed:
+        if tuned or ready.changed:
             write_trunk(model, cut, settings.ship.compression, folder / TRUNK)
         else:
             (folder / TRUNK).write_bytes(_pretrained_trunk(model, cut, settings).read_bytes())
@@ -91,6 +95,12 @@ def first_top(
     if cut == model.layers:
         begin_with_the_usual(model, head, material)
     return begin(model, cut, head, material, settings, run, on_step)
+
+
+def _some(examples: Sequence[Example], most: int) -> Sequence[Example]:
+    """All of them, or as many, evenly over classes and categories; in their order."""
+    chosen = {row.id for row in stratified(map(standing, examples), most)}
+    return [example for example in examples if example.id in chosen]
 
 
 def _pretrained_trunk(model: "TextModel", cut: int, settings: Settings) -> Path:

@@ -22,6 +22,7 @@ from freshtune.learn.checkpoint import Progress
 from freshtune.learn.descent import Descent
 from freshtune.learn.fit import Step, averaged, precision, seeded
 from freshtune.learn.optimisers.adamw import AdamW
+from freshtune.learn.optimisers.rates import decay
 from freshtune.learn.schedules import scheduled
 from freshtune.learn.schedules.linear import Linear
 from freshtune.learn.state import Diverged, Run
@@ -173,7 +174,8 @@ def _begin(model: "TextModel", pretext: Pretext, settings: Adapt, run: Run | Non
     layers = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     trained = layers | {f"pretext/{name}": weight for name, weight in pretext.weights.items()}
     weights = list(trained.values())
-    descent = Descent(AdamW(), weights, [settings.learning_rate] * len(weights), settings.weight_decay)
+    decays = [decay(name, weight, settings.weight_decay) for name, weight in trained.items()]
+    descent = Descent(AdamW(), weights, [settings.learning_rate] * len(weights), decays)
     standing = _Standing(list(trained), descent, Progress(_fingerprint(run, trained) if run else ""))
     if found := checkpoint.load(run.folder, standing.progress.fingerprint) if run else None:
         standing.resume(*found)

@@ -40,7 +40,10 @@ _ENOUGH = 10
 """Remembered examples a class from which on a head that grows can begin again."""
 
 
-HEAD_FIT = Fit(epochs=10, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, dropout=0.0, evaluate_every=50)
+HEAD_FIT = Fit(
+    epochs=15, batch_tokens=1_000, learning_rate=1e-3, head_rate_ratio=1.0, weight_decay=10.0, dropout=0.0,
+    evaluate_every=50,
+)  # fmt: skip
 """How a head is fitted to what a trunk says: cheap enough to go through all that is remembered. Weight decay holds it:
 more numbers are read of a text than there are texts."""
 FIRST_HEAD_FIT = replace(HEAD_FIT, epochs=20)
@@ -57,13 +60,15 @@ class TrunkTuning:
 
     Attributes:
         share: of the tuned weights in the average; 0 trains nothing and keeps the pretrained trunk.
+        most: examples that it learns from at most, evenly over classes and categories: what bounds its price.
         adapter: which weights learn; one that merges.
         fit: how the loop runs.
     """
 
-    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    most: Annotated[int, Field(ge=1)] = 2_000
     adapter: Adapter = Full()
-    fit: Fit = Fit(epochs=2, learning_rate=5e-5)
+    fit: Fit = Fit(epochs=1, learning_rate=1e-4)
 
     def __post_init__(self) -> None:
         if not self.adapter.merges:
@@ -83,8 +88,8 @@ class Learn:
         adapter: which weights learn.
         losses: terms of the sum.
         memory: what is remembered, and how much of it mixes in.
-        average: shares of the tuned weights that are tried against the champion's; the one with the lowest loss on
-            development data stays. One value is taken as it is.
+        average: shares of the tuned weights that are tried against the champion's: the one with the lowest loss on
+            development data, and where the gate finds that it forgets, the smaller ones after it.
         development: share of the training side that is only looked at, in [0, 1).
     """
 
@@ -94,7 +99,7 @@ class Learn:
     adapter: Adapter = HeadOnly()
     losses: tuple[Loss, ...] = (Supervised(new=2.0), Distillation(remembered=1.0))
     memory: Memory = Balanced()
-    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.7,)
+    average: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.4, 0.7, 1.0)
     development: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     def __post_init__(self) -> None:
@@ -138,12 +143,14 @@ class Challenger:
         report: of the loop.
         learned: what was learned before the average, as small as the adapter keeps it, by name; see
             :func:`freshtune.model.adapters.settling.learned`.
+        shorter: the same with smaller shares of the tuned weights, the largest first.
     """
 
     weights: Mapping[str, "Tensor"]
     share: float
     report: FitReport
     learned: Mapping[str, "Tensor"]
+    shorter: tuple["Challenger", ...] = ()
 
 
 def tune(
@@ -183,9 +190,12 @@ def tune(
     learned = settled(settings.adapter, model)
     tuned = {name: weight.clone() for name, weight in model.top_state(cut).items()}
     mixed = partial(_mixed, tuned, champion, known)
-    share = _best_share(model, cut, mixed, (1.0,) if again else settings.average, sides[1])
+    shares = (1.0,) if again else settings.average
+    share = _best_share(model, cut, mixed, shares, sides[1])
     model.load_top(mixed(share))
-    return Challenger(model.top_state(cut), share, report, learned)
+    less = sorted((each for each in shares if each < share), reverse=True)
+    shorter = tuple(Challenger(mixed(each), each, report, learned) for each in less)
+    return Challenger(model.top_state(cut), share, report, learned, shorter)
 
 
 def begin(

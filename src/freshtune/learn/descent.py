@@ -18,16 +18,16 @@ class Descent:
 
     Attributes:
         rule: how one weight moves.
-        weights: what is trained; those of one dimension (biases, norms) do not decay.
+        weights: what is trained.
         rates: learning rate of each weight at the schedule's top.
-        decay: weight decay, per unit of learning rate.
+        decays: weight decay of each, per unit of learning rate.
         slots: what the rule keeps of each weight.
     """
 
     rule: Optimiser
     weights: Sequence["Parameter"]
     rates: Sequence[float]
-    decay: float
+    decays: Sequence[float]
     slots: Sequence[Mapping[str, "Tensor"]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,10 +43,9 @@ class Descent:
         import torch
 
         with torch.no_grad():
-            for weight, rate, slots in zip(self.weights, self.rates, self.slots, strict=True):
+            for weight, rate, decay, slots in zip(self.weights, self.rates, self.decays, self.slots, strict=True):
                 if weight.grad is None:
                     continue
-                decay = self.decay if weight.dim() > 1 else 0.0
                 self.rule.step(weight, weight.grad, slots, Move(number, rate * scale, decay))
                 weight.grad = None
 

@@ -184,13 +184,15 @@ def _asked(
 
 
 def supervised_loss(model: "TextModel", cut: int, development: TrainingSet) -> float:
-    """Mean supervised loss on development rows."""
+    """Mean supervised loss on development rows; what is new weighs as much as all that is remembered."""
     import torch
 
     logits = torch.from_numpy(predict(model, cut, development.inputs))
     shortened = replace(development, inputs=[row[:1] for row in development.inputs])  # only its labels are looked at
     everything = assemble(shortened, np.arange(len(development)))
-    return float(Supervised()(everything, logits))
+    remembered = int(development.remembered.sum())
+    new = len(development) - remembered
+    return float(Supervised(new=remembered / new if remembered and new else 1.0)(everything, logits))
 
 
 def averaged(ours: Mapping[str, "Tensor"], theirs: Mapping[str, "Tensor"], share: float) -> dict[str, "Tensor"]:

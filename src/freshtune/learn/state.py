@@ -11,7 +11,7 @@ from freshtune.errors import FreshtuneError
 from freshtune.learn import checkpoint
 from freshtune.learn.checkpoint import Progress
 from freshtune.learn.descent import Descent
-from freshtune.learn.optimisers.rates import default_rate, depth
+from freshtune.learn.optimisers.rates import decay, default_rate, depth
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -72,7 +72,8 @@ class State:
         """At the start, or where an interrupted run stood."""
         trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         rates = _rates(list(trained), top_rate(model, settings), settings, model.layers)
-        descent = Descent(settings.optimiser, list(trained.values()), rates, settings.weight_decay)
+        decays = [decay(name, weight, settings.weight_decay) for name, weight in trained.items()]
+        descent = Descent(settings.optimiser, list(trained.values()), rates, decays)
         begun = Progress(_fingerprint(run, trained) if run else "")
         first = {name: weight.detach().clone() for name, weight in trained.items()}
         state = State(model, descent, list(trained), begun, {}, first)

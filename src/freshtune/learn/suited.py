@@ -16,6 +16,8 @@ from freshtune.learn.optimisers.rates import DEFAULT_DECAYS, DEFAULT_RATES, Part
 
 _PARTS: Mapping[str, Part] = {"head_only": "head", "top_layers": "layers", "full": "all", "trainable_tokens": "all"}
 """What an adapter trains; of one that is not named here it is a few numbers, added to layers."""
+_TRUNK_FASTER = 2.0
+"""What is averaged with where it began may go further. Layers that learn again in each update are not tuned first."""
 _LAYERS_FIT = Fit(epochs=3)
 _LAYERS_MIX = 1.0
 
@@ -31,11 +33,11 @@ def suited(
         memory: name of the memory.
 
     >>> [suited(name).fit.epochs for name in ("head_only", "lora")], suited("lora").fit.learning_rate
-    ([10, 3], 0.001)
+    ([15, 3], 0.001)
     """
     part, kept = _PARTS.get(adapter, "added"), MEMORIES.get(memory, MEMORIES["balanced"])()
-    tuning = Learn.trunk
-    tuning = replace(tuning, fit=_rated(tuning.fit, _PARTS.get(trunk, "added"), "adamw"))
+    tuned = _rated(Learn.trunk.fit, _PARTS.get(trunk, "added"), "adamw", _TRUNK_FASTER)
+    tuning = replace(Learn.trunk, share=Learn.trunk.share if part == "head" else 0.0, fit=tuned)
     if part == "head":
         ran = [_rated(fit, part, optimiser) for fit, optimiser in ((FIRST_HEAD_FIT, first), (HEAD_FIT, later))]
         return Learn(trunk=tuning, first=ran[0], fit=ran[1], memory=kept)
@@ -60,10 +62,10 @@ def _named(tree: Mapping[str, Any], default: str, *path: str) -> str:
     return found if isinstance(found, str) else default
 
 
-def _rated(fit: Fit, part: Part, optimiser: str) -> Fit:
+def _rated(fit: Fit, part: Part, optimiser: str, faster: float = 1.0) -> Fit:
     """With the tables' rate and decay; an optimiser that is not there is refused later, with its name."""
     rates, decays = (table.get(optimiser, table["adamw"]) for table in (DEFAULT_RATES, DEFAULT_DECAYS))
-    return replace(fit, learning_rate=rates[part], weight_decay=decays[part])
+    return replace(fit, learning_rate=faster * rates[part], weight_decay=decays[part])
 
 
 def _thinner(memory: Memory) -> Memory:

@@ -27,6 +27,7 @@ class Order:
         task: its table in ``freshtune.toml``.
         recipe: settings in the form of ``--set``, for freshtune's own loop.
         steps, at, label_delay: as ``Pace`` has them; ``at`` is for strategies that are dear.
+        unpadded: as ``Setting`` has it.
         called: the name in every figure, where it is not the strategy's own.
     """
 
@@ -43,6 +44,7 @@ class Order:
     at: tuple[int, ...] = ()
     called: str | None = None
     label_delay: int | None = None
+    unpadded: bool | None = None
 
     @property
     def title(self) -> str:
@@ -75,7 +77,7 @@ def main(recorded: Path, cell: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="freshtune-replay-") as name:
         setting = Setting(
             task, order.backbone, order.max_tokens, order.threads, order.seed, Path(name), order.held_out, order.recipe,
-            class_names(whole.head()),
+            class_names(whole.head()), bool(order.unpadded),
         )  # fmt: skip
         pace = Pace(order.steps, order.at, order.label_delay or 0)
         found = play(stream, STRATEGIES[order.strategy](setting), whole, order.title, pace)

@@ -30,6 +30,7 @@ class Setting:
         folder: a strategy's own place for files, empty at first.
         recipe: settings in the form of ``--set``, for those that read any.
         classes: of the whole stream, where the task does not name them.
+        unpadded: the loop everybody writes leaves out its padding: the same steps, but no measure of its time.
     """
 
     task: Task
@@ -41,6 +42,7 @@ class Setting:
     held_out: float
     recipe: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
+    unpadded: bool = False
 
     @property
     def head(self) -> Head:
@@ -100,3 +102,5 @@ STRATEGIES: Mapping[str, Callable[[Setting], Strategy]] = {
 }
 DEAR = frozenset({"retrain", "textbook-retrain"})
 """Those that begin again with all data: played at some increments only, they come to the same there."""
+PADDED = frozenset({"naive", "ewc"})
+"""Those that pad every text, and heed ``Setting.unpadded``."""

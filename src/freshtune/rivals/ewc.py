@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from freshtune.learn.batches import length_batches
 from freshtune.records import Example
-from freshtune.rivals.whole_model import EVERYBODYS, WholeModelStrategy
+from freshtune.rivals.whole_model import WholeModelStrategy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +33,7 @@ class Ewc(WholeModelStrategy):
         self._remember(history)
 
     def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:  # noqa: ARG002
-        self._whole.tune(new, EVERYBODYS, self._penalty)
+        self._whole.tune(new, self._everybodys, self._penalty)
         self._remember(new)
 
     def _penalty(self) -> "Tensor":

@@ -116,7 +116,8 @@ def write_next(
     compression: Compression,
     folder: Path,
 ) -> None:
-    """Write a challenger's top: what changed since its champion where that is small, else its weights whole.
+    """Write a challenger's top, over one that stands there: what changed since its champion where that is small, else
+    its weights whole.
 
     The graph is filled with what comes of the stored bytes, on the champion's template, or on a new one where the
     weights are others by name or shape. Where the head has grown, what is said of the model is another too.
@@ -130,6 +131,8 @@ def write_next(
 
     if head != bundle.head:
         _write_description({**described_model(bundle.folder / MODEL), "head": _described(head)}, folder)
+    for name in (CHANGE, WEIGHTS):
+        (folder / name).unlink(missing_ok=True)
     parent = load_file(bundle.folder / WEIGHTS)
     whole = {name: weight.contiguous().numpy() for name, weight in weights.items()}
     small = {name: {part: value.numpy() for part, value in parts.items()} for name, parts in factors.items()}

@@ -131,7 +131,7 @@ class Space:
             adapter=_adapter(now.adapter, params, self.above),
             losses=_losses(now.losses, params),
             memory=_memory(now.memory, params),
-            average=(_short(params["average"]),),
+            average=_shares(now.average, _short(params["average"])),
         )
 
     def params(self, recipe: LearnSettings) -> dict[str, Value]:
@@ -225,7 +225,7 @@ def _values(recipe: LearnSettings, above: int) -> dict[str, Value]:
         "learning_rate": fit.learning_rate or rates["layers" if above else "head"],
         "epochs": fit.epochs,
         "weight_decay": fit.weight_decay,
-        "average": sorted(recipe.average)[len(recipe.average) // 2],
+        "average": max(recipe.average),
         "supervised.new": supervised.new if supervised else 1.0,
         "supervised.label_smoothing": supervised.label_smoothing if supervised else 0.0,
         "distillation.remembered": distillation.weight * distillation.remembered if distillation else 0.0,
@@ -235,6 +235,11 @@ def _values(recipe: LearnSettings, above: int) -> dict[str, Value]:
     if isinstance(memory, Sampled):
         found |= {"memory": memory.name, "memory.size": memory.size, "memory.mix": memory.mix}
     return found
+
+
+def _shares(now: Sequence[float], largest: float) -> tuple[float, ...]:
+    """The largest share that is tried, and those that are smaller anyway."""
+    return (*(share for share in now if share < largest), largest)
 
 
 def _adapter(now: Adapter, params: Params, above: int) -> Adapter:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from freshtune.model.blocks import TextModel
 
 Part = Literal["head", "added", "layers", "all"]
@@ -40,6 +42,8 @@ A head reads more numbers of a text than there are texts, and decay is all that 
 step under every optimiser, so that what multiplies a larger rate is smaller. Layers are held by where they began.
 """
 
+_DECAY_OF_WORDS = 0.2
+"""Of that of other weights: few texts hold a word, so that most steps would only wear its weight down."""
 _FEW = 0.1
 """Below this share of its layers' numbers, what is trained was added to them, or is only their biases and norms."""
 
@@ -59,6 +63,13 @@ def trained_part(model: "TextModel") -> Part:
 def default_rate(optimiser: str, model: "TextModel") -> float:
     """The table's rate for an optimiser's name; for one that it does not know, AdamW's."""
     return DEFAULT_RATES.get(optimiser, DEFAULT_RATES["adamw"])[trained_part(model)]
+
+
+def decay(name: str, weight: "Tensor", most: float) -> float:
+    """Weight decay of a weight where that of matrices is ``most``; biases and norms have none."""
+    if weight.dim() < 2:
+        return 0.0
+    return most * _DECAY_OF_WORDS if name.startswith("head.words") else most
 
 
 def depth(name: str, layers: int) -> int:
