@@ -95,12 +95,18 @@ def faster(told: Any) -> tuple[str, bool]:
 def against_naive(told: Any) -> tuple[str, bool]:
     naive = told["targets"]["1 speed"]["naive"]
     final, fresh = naive["final_points_above"]["value"], naive["fresh_points_above"]["mean"]
-    return f"{naive['times_faster']['mean']:.0f} × / {final:+.1f} / {fresh:+.1f}", naive["reached"]
+    return f"{naive['times_less_cpu']['mean']:.0f} × / {final:+.1f} / {fresh:+.1f}", naive["reached"]
+
+
+def in_turns(told: Any) -> tuple[str, bool]:
+    """By the clock, the median over the increments; the linear rival is only beaten on score."""
+    naive, trainer = (told["times_faster"][rival]["median"] for rival in ("naive", "lora-trainer"))
+    return f"{naive:.0f} × / {trainer:.0f} ×", naive >= 20 and trainer >= 5
 
 
 def against_retraining(told: Any) -> tuple[str, bool]:
     retrain = told["targets"]["2 retraining"]["retrain"]
-    share, time = retrain["share_of_gain"], retrain["share_of_time"]["mean"]
+    share, time = retrain["share_of_gain"], retrain["share_of_cpu"]["mean"]
     gain = "–" if share is None else f"{share['value']:.0%} ({share['low']:.0%} … {share['high']:.0%})"
     return f"{gain} / {time:.1%}".replace("%", " %"), retrain["reached"]
 
@@ -170,13 +176,17 @@ FIGURES = (
         "服务所用 int8 模型对 eager fp32，单线程：倍数 / 损失的百分点", "compression", "6 × / 0.3", faster,
     ),
     Figure(
-        "7 arriving categories: update over the naive loop's, times faster / final / fresh points above it",
-        "7 个类别依次到达：相对常见循环的更新，倍数 / 最终 / 新数据百分点之差", "replay", "20 × / 0 / −0.5",
-        against_naive, "10cats",
+        "an update in turns with rivals, 500 reviews, times faster than the naive loop / than Trainer with LoRA",
+        "更新与对手轮流计时，500 条评论，比常见循环 / 比 Trainer 加 LoRA 快的倍数", "replay", "20 × / 5 ×", in_turns, "speed",
     ),
     Figure(
-        "the same: share of retraining's gain over never updating / of its time",
-        "同上：占全量重训相对不更新之增益 / 其用时之比", "replay", "100 % / 5 %", against_retraining, "10cats",
+        "7 arriving categories: processor time of the naive loop, unpadded, over ours / final / fresh points above it",
+        "7 个类别依次到达：常见循环（去掉填充）与更新的处理器时间之比 / 最终 / 新数据百分点之差",
+        "replay", "20 × / 0 / −0.5", against_naive, "10cats",
+    ),
+    Figure(
+        "the same: share of retraining's gain over never updating / of its processor time",
+        "同上：占全量重训相对不更新之增益 / 其处理器时间之比", "replay", "100 % / 5 %", against_retraining, "10cats",
     ),
     Figure(
         "the same: points forgotten / negative flips over naive's", "同上：遗忘的百分点 / 由对变错与常见循环之比",
@@ -188,8 +198,8 @@ FIGURES = (
     ),
     *(
         Figure(
-            f"{english}: share of retraining's gain / of its time", f"{chinese}：占重训增益 / 其用时之比", "replay",
-            "100 % / 5 %", against_retraining, name,
+            f"{english}: share of retraining's gain / of its processor time",
+            f"{chinese}：占重训增益 / 其处理器时间之比", "replay", "100 % / 5 %", against_retraining, name,
         )
         for name, english, chinese in (
             ("womens", "clothes, 3 departments arriving, stars", "服装，3 个部门到达，评分"),

@@ -47,12 +47,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("replay"), help="where cells are kept")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("FRESHTUNE_DATA", "../shared/data")))
     parser.add_argument("--backbone", default="bundled:multilingual-e5-small")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, help="1 of a cell, for cells may run side by side; with --speed 2")
     parser.add_argument("--steps", type=int, default=0, help="increments to play; 0 plays all")
     parser.add_argument("--limit", type=int, default=0, help="examples to learn of a part; 0 leaves the stream's own")
     parser.add_argument("--judges", type=int, default=0, help="held-out examples of a part; 0 leaves the stream's own")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
     given = parser.parse_args()
+    given.threads = given.threads or (2 if given.speed else 1)
     for names, known in ((given.streams, SOURCES), (given.strategies, STRATEGIES)):
         for name in names.split(","):
             if name not in known:
@@ -101,9 +102,7 @@ def _of(found: Sequence[Found], metric: str) -> dict[str, Any]:
         "extrapolated": first["extrapolated"],
         "played": first["played"],
         **{key: over_seeds([each[key] for each in told]) for key in FIGURES},
-        "seconds_an_update": over_seeds([_middle(each["update_seconds"]) for each in told]),
         "cpu_seconds_an_update": over_seeds([_middle(each["update_cpu_seconds"]) for each in told]),
-        "seconds": [each["update_seconds"] for each in told],
         "cpu_seconds": [each["update_cpu_seconds"] for each in told],
         "final_interval": [each["intervals"]["final"] for each in told],
         "scores": [each["scores"] for each in told],

@@ -36,8 +36,8 @@ def _against(runs: Runs, name: str, metric: str) -> dict[str, Any]:
     return {
         "final_points": interval(POINTS * (points[0] - points[1]), POINTS * (drawn[:, 0] - drawn[:, 1])),
         **{f"{key}_points": change for key, change in changes.items()},
-        "times_the_seconds": over_seeds(
-            [sum(found[name].update_seconds) / sum(found[OURS].update_seconds) for found in both]
+        "times_the_cpu": over_seeds(
+            [sum(found[name].update_cpu_seconds) / sum(found[OURS].update_cpu_seconds) for found in both]
         ),
         "settings": list(ABLATIONS[name]),
     }

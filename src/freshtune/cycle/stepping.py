@@ -40,15 +40,14 @@ def longest_step(
         task: as it answers once the head has grown.
     """
     attempts, head = (learned.challenger, *learned.challenger.shorter), task.head()
-    held_out = learned.gathered.held_out
-    with phases("judge"):
-        theirs = scorecards(bundle.predictor(), task, held_out, champion.scorecards)
+    held_out, theirs = learned.gathered.held_out, None
     for look, attempt in enumerate(attempts, 1):
         with phases("ship"):
             factors = factors_of(settings.learn.adapter, attempt.learned, attempt.share)
             write_next(bundle, head, attempt.weights, factors, settings.ship.compression, folder)
         with phases("judge"):
             ours = scorecards(bundle.predictor(folder / TOP, head), task, held_out)
+            theirs = theirs or scorecards(bundle.predictor(), task, held_out, champion.scorecards)
             facts = measured(bundle, folder / TOP, held_out["new"])
             judged = judged_update(ours, theirs, learned.labels, facts, settings.judge.gate.stricter(look))
         if look == len(attempts) or not may_be_mended(judged.verdict):
