@@ -177,7 +177,8 @@ FIGURES = (
     ),
     Figure(
         "an update in turns with rivals, 500 reviews, times faster than the naive loop / than Trainer with LoRA",
-        "更新与对手轮流计时，500 条评论，比常见循环 / 比 Trainer 加 LoRA 快的倍数", "replay", "20 × / 5 ×", in_turns, "speed",
+        "更新与对手轮流计时，500 条评论，比常见循环 / 比 Trainer 加 LoRA 快的倍数",
+        "replay", "20 × / 5 ×", in_turns, "speed",
     ),
     Figure(
         "7 arriving categories: processor time of the naive loop, unpadded, over ours / final / fresh points above it",
