@@ -13,6 +13,9 @@ ABLATIONS: Mapping[str, tuple[str, ...]] = {
     "without distillation": ("learn.losses=[{name='supervised'}]",),
     "without averaging": ("learn.average=[1.0]",),
     "without taps": ("model.taps=[1.0]",),
+    "without words": ("model.words=0",),
+    "without an inner layer": ("model.units=0",),
+    "without a tuned trunk": ("learn.trunk.share=0",),
     "with an anchor": (
         "learn.losses=[{name='supervised'}, {name='distillation', remembered=2.0}, {name='l2_sp', weight=0.01}]",
     ),
