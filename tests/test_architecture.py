@@ -13,7 +13,8 @@ MODULES = sorted(SRC.rglob("*.py"))
 STAGES = {"intake", "label", "learn", "judge", "ship", "serve", "shop", "watch"}
 LAYERS: tuple[set[str], ...] = (
     {"records", "errors", "nearest", "toml_text"},
-    {"databases", "record_json", "faults", "phases", "settings_files", "settings_values", "strata", "charts"},
+    {"databases", "record_json", "faults", "phases", "settings_files", "settings_values"},
+    {"strata", "charts", "processor"},
     {"model"},
     {"tasks"},
     STAGES,

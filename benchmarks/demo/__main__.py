@@ -8,7 +8,6 @@ second makes each update a process of its own, beside a running service, and tak
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from freshtune import front_door
 from freshtune.demo.play import MAPPING, SALT, SETTINGS, TASK
 from freshtune.demo.service import RunningService, running_service
 from freshtune.demo.stream import LENGTHS, open_stream
+from freshtune.processor import processor
 from freshtune.workspace import create_workspace
 
 RESULTS = Path(__file__).parent / "results" / "demo.json"
@@ -79,7 +79,7 @@ def main() -> None:
     served = [row["seconds"] for row in updates if row["promoted"]]
     result = {
         "command": "python -m benchmarks.demo",
-        "machine": {"processor": platform.machine(), "cores": len(os.sched_getaffinity(0))},
+        "machine": {"processor": processor(), "cores": len(os.sched_getaffinity(0))},
         "demo": demo,
         "fresh_process_updates": updates,
         "seconds_to_first_answer": {"median": median(served), "most": max(served)} if served else None,

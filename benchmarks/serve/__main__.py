@@ -15,6 +15,7 @@ from benchmarks.serve.load import Order, Sample, finish, start
 from benchmarks.serve.servers import running
 from benchmarks.serve.shop_folder import TASK, build, make_key, open_registry, texts
 from benchmarks.serve.training import NICENESS, THREADS, training
+from freshtune.processor import processor
 
 QUESTION = "What does serving over HTTP cost beyond the model itself? (TARGET 8)"
 RIVALS = ("freshtune", "bare")
@@ -77,7 +78,7 @@ def report(
     return {
         "question": QUESTION,
         "command": " ".join(["python -m benchmarks.serve", *sys.argv[1:]]),
-        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "processor": platform.machine()},
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "processor": processor()},
         "settings": {name: str(value) for name, value in vars(arguments).items() if name != "out"}
         | {"task": TASK, "texts_a_request": "1"},
         "concurrency_1": alone,

@@ -19,6 +19,7 @@ from benchmarks.serve.servers import running
 from benchmarks.serve.shop_folder import TASK, build, make_key, open_registry, texts
 from freshtune.model.onnx_model import OnnxModel
 from freshtune.model.predictor import Input
+from freshtune.processor import processor
 from freshtune.serve.opening import SharedTrunks
 from freshtune.serve.replies import readable
 
@@ -128,7 +129,7 @@ def report(
     return {
         "question": QUESTION,
         "command": " ".join(["python -m benchmarks.swap", *sys.argv[1:]]),
-        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "processor": platform.machine()},
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "processor": processor()},
         "settings": {name: str(value) for name, value in vars(arguments).items() if name != "out"},
         "swaps": len(seen),
         "failed": sum(sample.status != 200 for sample in [*idle, *samples]),

@@ -107,6 +107,14 @@ class OpenWorkspace:
         """Make the next release from what is new; see ``cycle.update``."""
         return cycle.update(self.store, self.task(task), self.settings, phases)
 
+    def refresh(self, task: str, phases: Phases | None = None) -> Release:
+        """Make the trunk again from what is remembered; see ``cycle.refresh``."""
+        return cycle.refresh(self.store, self.task(task), self.settings, phases)
+
+    def reason_to_refresh(self, task: str) -> str | None:
+        """In a sentence, why the trunk of the live release is due to be made again; None where it is not."""
+        return cycle.reason_to_refresh(self.store, self.task(task), self.settings)
+
     def tune(
         self,
         task: str,

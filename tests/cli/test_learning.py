@@ -14,6 +14,7 @@ from tests.ship.drafts import CREATED
         (0, False, "Nothing is lost", "freshtune train rating"),
         (70, True, "Log 70–90 is in quarantine", "freshtune update rating --include 70:90"),
         (70, False, "Log 70–90 waits", "freshtune update rating"),
+        (90, True, "Nothing is lost: the trunk that was live stays", "freshtune update rating goes on above it"),
     ],
 )
 def test_the_next_step_is_said(since: int, shown: bool, where: str, command: str) -> None:

@@ -1,4 +1,4 @@
-"""``train``, ``update``, ``predict`` and ``evaluate``."""
+"""``train``, ``update``, ``refresh``, ``predict`` and ``evaluate``."""
 
 import os
 import re
@@ -36,7 +36,7 @@ from freshtune.errors import UsageError
 from freshtune.phases import Phases
 
 if TYPE_CHECKING:
-    from freshtune.records import Release
+    from freshtune.records import Json, Release
 
 Task = Annotated[str, typer.Argument(help="A task of the workspace.")]
 _BREAKS = re.compile(r"[\t\r\n]+")
@@ -49,6 +49,7 @@ def add_to(app: typer.Typer) -> None:
     """List the commands of this file."""
     app.command()(train)
     app.command()(update)
+    app.command()(refresh)
     app.command()(predict)
     app.command()(evaluate)
 
@@ -84,7 +85,10 @@ def update(
     set_: Flags = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the next release from what is new; it answers as soon as the gate has promoted it."""
+    """Make the next release from what is new; it answers as soon as the gate has promoted it.
+
+    Where so much has been learned that the trunk is due, a refresh follows, once the update answers.
+    """
     shop = freshtune.open(workspace, set_ or ())
     back = bring_back(shop, task, include, dry_run)
     if dry_run:
@@ -94,7 +98,29 @@ def update(
     let_others_go_first(shop.settings.model.nice)
     with progress() as phases:
         release = shop.update(task, phases)
-    return _told(release, shop, phases, as_json)
+    due = shop.reason_to_refresh(task) if release.verdict.promote else None
+    if due is None:
+        return _told(release, shop, phases, as_json)
+    if not as_json:
+        _told(release, shop, phases, as_json)
+    note(f"{due} It is refreshed now; {release.id} answers meanwhile. Never to do so: learn.trunk.refresh = 0")
+    with progress() as further:
+        refreshed = shop.refresh(task, further)
+    document = _document(release, phases) | {"refresh": _document(refreshed, further)}
+    return say(document, as_json, lambda: _text(refreshed, shop, further))
+
+
+@command
+def refresh(task: Task, workspace: Root = ".", set_: Flags = None, as_json: AsJson = False) -> None:
+    """Make the trunk again from what is remembered: all layers learn what tops alone have learned since.
+
+    Minutes, not seconds. An update does so by itself when it is due; the new trunk answers if the gate promotes it.
+    """
+    shop = freshtune.open(workspace, set_ or ())
+    let_others_go_first(shop.settings.model.nice)
+    with progress() as phases:
+        release = shop.refresh(task, phases)
+    _told(release, shop, phases, as_json)
 
 
 @command
@@ -164,40 +190,46 @@ def let_others_go_first(nice: int) -> None:
 
 def _told(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, as_json: bool) -> None:
     from freshtune.cli.evaluations import silent_queries_told
-    from freshtune.cli.verdicts import verdict_lines
-    from freshtune.serve.replies import release_details
 
-    metric = shop.settings.task(release.task).metrics[0]
-    document = release_details(release) | {"seconds": {name: round(s, 3) for name, s in phases.seconds.items()}}
-    figures = figures_of(release)
-    if figures:
-        document |= {"beside_teacher": {side: dict(of) for side, of in figures.items()}}
-
-    def text() -> None:
-        not_live = "undecided" if release.verdict.undecided else "refused"
-        line(f"{release.id} · {'promoted, live now' if release.verdict.promote else not_live}")
-        rows = [
-            [name, str(card.examples), metric, f"{card.metrics[metric].value:.4f}"]
-            for name, card in release.scorecards.items()
-            if metric in card.metrics
-        ]
-        table({"held out": "left", "examples": "right", "metric": "left", "value": "right"}, rows)
-        if figures:
-            figures_told(figures)
-        for words in verdict_lines(release.verdict):
-            line(words)
-        line(" · ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.seconds.items()))
-
-    say(document, as_json, text)
+    say(_document(release, phases), as_json, lambda: _text(release, shop, phases))
     silent_queries_told([outcome for name in ("new", "old") for outcome in release.scorecards[name].outcomes])
     if not release.verdict.promote:
-        note(student_kept_back(release) if figures else next_step(release))
+        note(student_kept_back(release) if figures_of(release) else next_step(release))
         raise typer.Exit(THE_ANSWER_IS_NO)
+
+
+def _document(release: "Release", phases: Phases) -> dict[str, "Json"]:
+    from freshtune.serve.replies import release_details
+
+    document = release_details(release) | {"seconds": {name: round(s, 3) for name, s in phases.seconds.items()}}
+    figures = figures_of(release)
+    return document | ({"beside_teacher": {side: dict(of) for side, of in figures.items()}} if figures else {})
+
+
+def _text(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases) -> None:
+    from freshtune.cli.verdicts import verdict_lines
+
+    metric = shop.settings.task(release.task).metrics[0]
+    not_live = "undecided" if release.verdict.undecided else "refused"
+    line(f"{release.id} · {'promoted, live now' if release.verdict.promote else not_live}")
+    rows = [
+        [name, str(card.examples), metric, f"{card.metrics[metric].value:.4f}"]
+        for name, card in release.scorecards.items()
+        if metric in card.metrics
+    ]
+    table({"held out": "left", "examples": "right", "metric": "left", "value": "right"}, rows)
+    if figures := figures_of(release):
+        figures_told(figures)
+    for words in verdict_lines(release.verdict):
+        line(words)
+    line(" · ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.seconds.items()))
 
 
 def next_step(release: "Release") -> str:
     """What became of the data of a release that was not promoted, and what to do."""
     since, upto, task = release.range.since, release.range.upto, release.task
+    if since == upto:
+        return f"→ Nothing is lost: the trunk that was live stays, and freshtune update {task} goes on above it"
     if since == 0:
         return f"→ Nothing is lost: send more labelled events, then freshtune train {task}"
     if release.verdict.undecided:

@@ -12,10 +12,11 @@ from freshtune.cycle.gathering import gather, look, quarantined
 from freshtune.cycle.interrupted import finish_run, range_of_run, run_of
 from freshtune.cycle.publishing import building, publish
 from freshtune.cycle.recipe import require_recipe, require_recipe_of_fetched, require_update
+from freshtune.cycle.refreshing import nothing_remembered, reason_to_refresh, require_refreshable
 from freshtune.cycle.rehearsal import Rehearsal
 from freshtune.cycle.stepping import longest_step
 from freshtune.cycle.teaching import teacher_of
-from freshtune.cycle.trial import judged_first, scorecards
+from freshtune.cycle.trial import judged_first, judged_refresh, scorecards
 from freshtune.cycle.waiting import blamed, others_pending, range_to_learn, reason_to_wait
 from freshtune.phases import Phases
 from freshtune.records import Delta, LogRange, Release
@@ -24,7 +25,7 @@ from freshtune.ship.bundle import REHEARSAL, files_of
 from freshtune.tasks import Task, answering, class_names
 from freshtune.workspace import Workspace
 
-__all__ = ["cores", "pending_delta", "reason_to_wait", "train", "update"]
+__all__ = ["cores", "pending_delta", "reason_to_refresh", "reason_to_wait", "refresh", "train", "update"]
 
 
 def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | None = None) -> Release:
@@ -74,6 +75,53 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             files = files_of(bundle.folder, folder)
             gathered = blamed(shop, learned.gathered, judged.verdict)
             release = publish(shop, settings, champion, gathered, judged, files)
+            finish_run(shop, task)
+    return release
+
+
+def refresh(shop: Workspace, task: Task, settings: Settings, phases: Phases | None = None) -> Release:
+    """Make the trunk of the live release again from what is remembered, and a top to it.
+
+    The slower of the two speeds: all layers learn what was learned since by tops alone. Nothing of the log is consumed,
+    and the gate decides as it does about an update. :func:`reason_to_refresh` says when it is due.
+
+    Raises:
+        ConfigurationError: the packages that train are not installed, or the trunk is none that is tuned.
+        NotFound: there is no live release, or it remembers nothing.
+        Locked: another process is updating this task.
+    """
+    require_extra("train", "A refresh")
+    settings = settings.of(task.name)
+    require_recipe(settings)
+    phases = phases or Phases()
+    with (
+        shop.registry.lock(task.name),
+        building(shop, task) as folder,
+        trunk_cache(shop, task, settings.model) as cache,
+    ):
+        with phases("delta"):
+            champion = live(shop, task)
+            bundle = bundle_of(shop, champion, settings.model, cache)
+            require_same_head(task, bundle)
+            require_refreshable(task, settings.learn, bundle.facts)
+            here = shop.registry.watermark(task.name)
+            nothing_new = range_of_run(shop, task, LogRange(here, here))
+            before = Rehearsal.read(bundle.folder / REHEARSAL)
+            gathered = gather(shop, task, settings, nothing_new, before, all_of_it=lambda _: True)
+            if not gathered.remembered:
+                raise nothing_remembered(task)
+            grown = answering(task, class_names(bundle.head))
+        with phases("learn"):
+            from freshtune.cycle.first import first_model
+
+            require_recipe_of_fetched(settings)
+            run = run_of(shop, task, champion.id, recipe_digest(settings), gathered.to_learn)
+            fresh = first_model(grown, settings, gathered, run, folder, cache, phases.on_step)
+            gathered = gathered.with_all_that_was_said()
+        with phases("judge"):
+            judged = judged_refresh(fresh, bundle, grown, gathered.held_out, champion.scorecards, settings.judge.gate)
+        with phases("publish"):
+            release = publish(shop, settings, champion, gathered, judged, files_of(folder))
             finish_run(shop, task)
     return release
 

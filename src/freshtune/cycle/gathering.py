@@ -55,6 +55,10 @@ class Gathered:
         kept = memory.keep(self.after.memory, self.delta.labelled, evidence)
         return replace(self, after=replace(self.after, memory=kept))
 
+    def with_all_that_was_said(self) -> "Gathered":
+        """The same, keeping what earlier champions said; nothing is added."""
+        return replace(self, after=replace(self.after, said=self.said))
+
     def saying(self, logits: NDArray[np.float32]) -> "Gathered":
         """The same, keeping what was said of the remembered examples, float32 ``[n, outputs]``, while they stay.
 
@@ -84,7 +88,7 @@ def gather(
     within: LogRange,
     before: Rehearsal,
     distance: Callable[[Sequence[Example]], float] = lambda _: 0.0,
-    grows: Callable[[Sequence[Example]], bool] = lambda _: False,
+    all_of_it: Callable[[Sequence[Example]], bool] = lambda _: False,
 ) -> Gathered:
     """Collect a delta, recall what mixes with it, and move the held-out windows on.
 
@@ -93,13 +97,13 @@ def gather(
         before: of the champion; empty for a first release.
         distance: how far examples lie from what the champion knows, in [0, 1]; asked where the memory's mix hangs on
             it.
-        grows: whether examples are of classes that the champion lacks: then all of the memory is recalled, since a head
-            that grows may begin again.
+        all_of_it: whether, beside these new examples, all of the memory is recalled: where something begins again, as a
+            head that grows may, and a trunk in a refresh.
     """
     quarantine = quarantined(shop, task)
     with closing(shop.delta_index()) as index:
         delta = collect_delta(shop.events, task, within, index, settings.intake.held_out, quarantine)
-        kept, recalled = recall(settings.learn.memory, before, delta.labelled, distance, grows(delta.labelled))
+        kept, recalled = recall(settings.learn.memory, before, delta.labelled, distance, all_of_it(delta.labelled))
         windows = advance(before.windows, delta.held_out, settings.judge.windows)
         wanted = [*(row.id for row in recalled), *windows.ids()]
         upto = max(within.upto, shop.registry.watermark(task.name))
@@ -114,13 +118,13 @@ def recall(
     before: Rehearsal,
     new: Sequence[Example],
     distance: Callable[[Sequence[Example]], float],
-    grows: bool = False,
+    all_of_it: bool = False,
 ) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
-    """The memory without what comes again, and what of it mixes with what is new; as much as may be where a head
-    grows."""
+    """The memory without what comes again, and what of it mixes with what is new; as much as may be where all of it
+    is asked for."""
     again = {example.id for example in new}
     kept = tuple(row for row in before.memory if row.id not in again)
-    count = max(len(new), len(kept) if grows else 0)
+    count = max(len(new), len(kept) if all_of_it else 0)
     return kept, memory.recall(kept, count, lambda: distance(new))
 
 

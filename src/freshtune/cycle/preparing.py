@@ -46,7 +46,7 @@ def prepared(
     Raises:
         ConfigurationError: it has fewer layers than a student is to have.
     """
-    examples: Sequence[Example] = gathered.delta.labelled
+    examples: Sequence[Example] = gathered.to_learn
     student, adapts = settings.learn.student, settings.learn.adapt.on
     if teacher and student.layers is not None:
         kept = kept_layers(model.layers, student.layers, student.keep)

@@ -48,7 +48,7 @@ def longest_step(
         with phases("judge"):
             ours = scorecards(bundle.predictor(folder / TOP, head), task, held_out)
             theirs = theirs or scorecards(bundle.predictor(), task, held_out, champion.scorecards)
-            facts = measured(bundle, folder / TOP, held_out["new"])
+            facts = measured(bundle, folder / TOP, bundle, held_out["new"])
             judged = judged_update(ours, theirs, learned.labels, facts, settings.judge.gate.stricter(look))
         if look == len(attempts) or not may_be_mended(judged.verdict):
             break

@@ -48,13 +48,34 @@ def scorecards(
 def judged_update(
     ours: Mapping[str, Scorecard],
     theirs: Mapping[str, Scorecard],
-    labels: Finding,
+    labels: Finding | None,
     facts: ReleaseFacts,
     gate: Gate,
 ) -> Judged:
     """Let the gate decide about an update."""
     verdict = judge(ours, theirs, facts, labels, gate)
     return Judged({**ours, **{f"champion/{name}": card for name, card in theirs.items()}}, verdict)
+
+
+def judged_refresh(
+    fresh: Bundle,
+    champion: Bundle,
+    task: Task,
+    held_out: HeldOut,
+    known: Mapping[str, Scorecard],
+    gate: Gate,
+) -> Judged:
+    """Let the gate decide about a model on another trunk than the champion's; both learned from the same labels.
+
+    Args:
+        known: the champion's own scorecards.
+    """
+    ours, theirs = (
+        scorecards(fresh.predictor(), task, held_out),
+        scorecards(champion.predictor(), task, held_out, known),
+    )
+    facts = measured(fresh, None, champion, held_out["new"])
+    return judged_update(ours, theirs, None, facts, gate)
 
 
 def judged_first(
@@ -75,23 +96,23 @@ def judged_first(
     return Judged({**ours, **against}, verdict)
 
 
-def measured(bundle: Bundle, top: Path, examples: Sequence[Example]) -> ReleaseFacts:
-    """Bytes and speed of a challenger's top beside the champion's, the speed measured in turns on the same texts.
+def measured(challenger: Bundle, top: Path | None, champion: Bundle, examples: Sequence[Example]) -> ReleaseFacts:
+    """Bytes and speed of a challenger beside the champion's, the speed measured in turns on the same texts.
 
-    Tops of nearly one size run the same steps, though one may answer with some classes more; their speed is not
+    Models of nearly one size run the same steps, though one may answer with some classes more; their speed is not
     measured, for a busy machine would find them apart. Else the least times are compared: what else runs on the
     machine can only add to a time.
 
     Args:
-        bundle: the champion's.
-        top: the challenger's ``top.onnx``, on the same trunk.
+        challenger: with its own trunk, or the champion's where that stays.
+        top: the challenger's ``top.onnx``; None where the bundle's own is meant.
         examples: texts to time with; the first eight.
     """
-    ours_bytes, theirs_bytes = bundle.served_bytes(top), bundle.served_bytes()
+    ours_bytes, theirs_bytes = challenger.served_bytes(top), champion.served_bytes()
     if abs(ours_bytes - theirs_bytes) <= _SAME_SIZE * theirs_bytes:
         return ReleaseFacts(ours_bytes, theirs_bytes)
     texts = inputs_of(examples[:_TIMED_TEXTS])
-    ours, theirs = bundle.uncached(top), bundle.uncached()
+    ours, theirs = challenger.uncached(top), champion.uncached()
     taken = [(_seconds(ours, texts), _seconds(theirs, texts)) for _ in range(_ROUNDS if texts else 0)]
     ours_least, theirs_least = map(min, zip(*taken, strict=True)) if taken else (0.0, 0.0)
     return ReleaseFacts(

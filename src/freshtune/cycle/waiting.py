@@ -87,5 +87,5 @@ def _since(shop: Workspace, task: Task, settings: Settings, within: LogRange) ->
 def _undecided(shop: Workspace, task: str, since: int) -> ReleaseSummary | None:
     """The latest attempt at what is pending from there on that was left undecided."""
     live = shop.registry.live_id(task)
-    attempts = (each for each in shop.registry.list(task, _LATEST) if each.range.since == since and each.parent == live)
-    return next((each for each in attempts if each.outcome == "undecided"), None)
+    attempts = (each for each in shop.registry.list(task, _LATEST) if each.range.since == since < each.range.upto)
+    return next((each for each in attempts if each.parent == live and each.outcome == "undecided"), None)

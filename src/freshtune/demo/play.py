@@ -21,6 +21,7 @@ from freshtune.intake.mapping import ColumnMapping
 from freshtune.judge.evaluate import evaluate
 from freshtune.learn.fit import threads
 from freshtune.phases import Phases
+from freshtune.processor import processor
 from freshtune.records import Delta, Estimate, Example, Outcome, Verdict
 from freshtune.workspace import create_workspace
 
@@ -250,7 +251,7 @@ def _machine() -> dict[str, str]:
     import torch
 
     return {
-        "processor": platform.machine(),
+        "processor": processor(),
         "cores": str(threads()),
         "python": platform.python_version(),
         "torch": torch.__version__,

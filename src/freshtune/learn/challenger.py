@@ -52,7 +52,7 @@ FIRST_HEAD_FIT = replace(HEAD_FIT, epochs=20)
 
 @dataclass(frozen=True)
 class TrunkTuning:
-    """How the trunk is made from the pretrained one, before a first release's top is fitted.
+    """How the trunk is made from the pretrained one: before a first release's top is fitted, and in a refresh.
 
     All layers learn the task, and the average of their weights with the pretrained ones is what stays: it knows the
     task and has not lost what it knew beyond the history. Source: Wortsman et al., *Robust fine-tuning of zero-shot
@@ -61,12 +61,14 @@ class TrunkTuning:
     Attributes:
         share: of the tuned weights in the average; 0 trains nothing and keeps the pretrained trunk.
         most: examples that it learns from at most, evenly over classes and categories: what bounds its price.
+        refresh: the trunk is made again once its shop has learned so many times what it knew when it was made; 0 never.
         adapter: which weights learn; one that merges.
         fit: how the loop runs.
     """
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
     most: Annotated[int, Field(ge=1)] = 2_000
+    refresh: Annotated[float, Field(ge=0)] = 2.0
     adapter: Adapter = Full()
     fit: Fit = Fit(epochs=1, learning_rate=1e-4)
 

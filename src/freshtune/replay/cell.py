@@ -7,10 +7,11 @@ interrupted goes on with the cells that are missing.
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freshtune import record_json
+from freshtune.processor import processor
 from freshtune.records import Json
 from freshtune.replay.play import Pace, play
 from freshtune.replay.stream import Stream
@@ -81,7 +82,7 @@ def main(recorded: Path, cell: Path) -> None:
         )  # fmt: skip
         pace = Pace(order.steps, order.at, order.label_delay or 0)
         found = play(stream, STRATEGIES[order.strategy](setting), whole, order.title, pace)
-    write_whole(cell.with_name(f"{cell.name}.json"), record_json.dumps(found))
+    write_whole(cell.with_name(f"{cell.name}.json"), record_json.dumps(replace(found, processor=processor())))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ class Found:
         played: numbers of the increments, from 1, at which the strategy updated.
         label_delay: by how many increments labels came later than texts.
         extrapolated: the times are laid out from a few steps, and nothing was judged.
+        processor: what it was played on; times of two kinds of processor are not compared.
     """
 
     strategy: str
@@ -48,6 +49,7 @@ class Found:
     played: tuple[int, ...] = ()
     label_delay: int = 0
     extrapolated: bool = False
+    processor: str = ""
 
     def updated_at(self) -> tuple[int, ...]:
         """``played``, also of a cell that was written before it was kept."""

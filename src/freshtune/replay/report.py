@@ -1,6 +1,5 @@
 """A replay as one HTML file that needs nothing else, in English with Chinese beside it."""
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from freshtune.charts.figure import Caption, Series, Step, Words, signed, table
 from freshtune.charts.heat import heat_map
 from freshtune.charts.lines import line_chart
 from freshtune.charts.page import facts, heads, note, page, section, tiles
+from freshtune.processor import processor
 from freshtune.replay.cell import Order
 
 CHINESE = {
@@ -302,6 +302,6 @@ def _method(replayed: Replayed) -> str:
         "threads of each strategy 每个策略的线程": str(first.threads),
         "label delay 标签延迟": f"{stream['label_delay']} increments",
         **{f"{order.title}": " ".join(order.recipe) for order in replayed.orders if order.recipe},
-        "machine 机器": platform.machine(),
+        "machine 机器": processor(),
     }
     return facts(told)

@@ -14,6 +14,7 @@ from freshtune.model.predictor import Predictor
 from freshtune.model.trunk_cache import TrunkCache
 from freshtune.records import Example, Json, Release
 from freshtune.settings import read_settings
+from freshtune.ship.bundle import SERVED
 from freshtune.ship.changes import top_weights
 from freshtune.workspace import create_workspace
 
@@ -45,28 +46,34 @@ class FreshtuneLoop:
         self._checks = EventChecks(tasks, self._shop.masker, self._settings.intake.limits)
         self._cache = TrunkCache(setting.folder / "read", _CACHE_BYTES)
         self._unlabelled: set[str] = set()
-        self.verdicts: list[bool] = []
+        self._served: set[str] = set()
+        self.update_bytes = 0
 
     def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
         self._ingest((*history, *judges))
         release = cycle.train(self._shop, self._task, self._settings)
         if not release.verdict.promote:
             self._shop.registry.promote(release.id, None, "replay", "the stream goes on from it", force=True)
+        self._fetch()
 
     def arrive(self, texts: tuple[Example, ...]) -> None:
         self._ingest(texts)
         self._unlabelled |= {row.id for row in texts}
 
     def update(self, new: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
-        """What waits for more labels is learned with the next increment."""
+        """What waits for more labels is learned with the next increment; a refresh that is due follows at once."""
         rows = (*new, *judges)
         self._label([row for row in rows if row.id in self._unlabelled])
         self._ingest([row for row in rows if row.id not in self._unlabelled])
         try:
-            self.verdicts.append(cycle.update(self._shop, self._task, self._settings).verdict.promote)
+            cycle.update(self._shop, self._task, self._settings)
         except NotFound as waits:
             sys.stderr.write(f"{waits}\n")
-            self.verdicts.append(False)
+        self.update_bytes = self._fetch()
+        if why := cycle.reason_to_refresh(self._shop, self._task, self._settings):
+            verdict = cycle.refresh(self._shop, self._task, self._settings).verdict
+            sys.stderr.write(f"{why} Refreshed: {'promoted' if verdict.promote else ' '.join(verdict.reasons)}\n")
+            self.update_bytes += self._fetch()
 
     @property
     def predictor(self) -> Predictor:
@@ -77,16 +84,12 @@ class FreshtuneLoop:
     def trained_parameters(self) -> int:
         return sum(int(weight.size) for weight in top_weights(self._shop.registry, self._live().id).values())
 
-    @property
-    def update_bytes(self) -> int:
-        """Of what must be fetched to serve the live release where its parent is served."""
-        release = self._live()
-        known = set(self._shop.registry.files(release.parent).values()) if release.parent else set()
-        return sum(
-            row.size
-            for row in self._shop.registry.stored_files(release.id)
-            if row.digest not in known and row.name == "top.onnx"
-        )
+    def _fetch(self) -> int:
+        """Bytes that one who has served all live releases so far must fetch to serve this one."""
+        files = self._shop.registry.stored_files(self._live().id)
+        fresh = {row.digest: row.size for row in files if row.name in SERVED and row.digest not in self._served}
+        self._served |= set(fresh)
+        return sum(fresh.values())
 
     def _live(self) -> Release:
         return live(self._shop, self._task)

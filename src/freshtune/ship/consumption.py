@@ -69,7 +69,7 @@ def _bad(known: Mapping[str, Learner], each: Learner) -> tuple[LogRange, ...]:
     """What a release quarantines, unless it is live again or was brought back."""
     is_training = each.range.since == 0
     if each.outcome == "refused":
-        return () if is_training else (each.range,)
+        return () if is_training else without(each.range, ())
     if each.outcome == "rolled_back":
         learned = (known[one].range for one in _ancestry(known, each.parent))
         return without(each.range, learned if is_training else ())
