@@ -1,5 +1,10 @@
 """The trunk refresh: when it is due, what it learns, what it leaves alone, and who refuses it."""
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -185,3 +190,29 @@ def test_an_update_from_the_command_line_is_followed_by_a_refresh_that_is_due(tr
     told = orjson.loads(ran.stdout)
     assert told["refresh"]["parent"] == told["id"]
     assert shop.release_of("sentiment") == told["refresh"]["id"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "fault",
+    ["fit:after_checkpoint:2", "checkpoint:between_renames:9", "artefact:rename:2", "record:row", "promote:row"],
+)
+def test_a_killed_refresh_is_made_good_by_the_next(trained: Opened, tmp_path: Path, fault: str) -> None:
+    eager = [f"learn.{part}.checkpoint_seconds=0" for part in ("first", "trunk.fit")]
+    shop = trained(*PAST_THE_GATE, *eager)
+    updated(shop)
+    shutil.copytree(tmp_path / "shop", tmp_path / "killed")
+    whole = shop.refresh("sentiment")
+    assert whole.verdict.promote, whole.verdict.reasons
+    flags = [word for flag in (*TUNED, *PAST_THE_GATE, *eager) for word in ("--set", flag)]
+    ran = subprocess.run(
+        [sys.executable, "-m", "freshtune", "refresh", "sentiment", "-w", str(tmp_path / "killed"), *flags],
+        env=os.environ | {"FRESHTUNE_FAULT": fault, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, check=False, timeout=120,
+    )  # fmt: skip
+    assert ran.returncode == -signal.SIGKILL, f"{fault} was not reached"
+    again = front_door.open(tmp_path / "killed", (*TUNED, *PAST_THE_GATE, *eager))
+    assert again.refresh("sentiment").id == whole.id
+    assert verify(again.store.registry).whole
+    assert list(again.store.run_folder("sentiment").iterdir()) == []
+    close(again)
