@@ -94,6 +94,31 @@ def test_forgetting_two_points_is_refused_and_zero_is_not() -> None:
     assert "-2.00 points" in verdict.reasons[0]
 
 
+def of_classes(answers: list[tuple[int, int]], classes: int) -> Scorecard:
+    """True class and answer of each old example, among so many classes; where they differ, the true one comes next."""
+    rows = []
+    for place, (true, said) in enumerate(answers):
+        likely = np.full(classes, 0.01)
+        likely[true] = 0.1
+        likely[said] = 0.9
+        rows.append(Outcome(f"e{place:04d}", true, said, 0.9, tuple((likely / likely.sum()).tolist())))
+    return card(rows, metrics=["accuracy"])
+
+
+@pytest.mark.parametrize(("taken", "forgotten", "kept"), [(0, 0, True), (10, 0, True), (20, 0, False), (0, 20, False)])
+def test_classes_that_have_come_may_take_a_little_of_what_is_old(taken: int, forgotten: int, kept: bool) -> None:
+    truth = [place % 2 for place in range(800)]
+    champion = of_classes([(true, true) for true in truth], 2)
+    said = [2 if place < taken else 1 - true if place < taken + forgotten else true for place, true in enumerate(truth)]
+    challenger = of_classes(list(zip(truth, said, strict=True)), 3)
+    verdict = decided(challenger, champion)
+    found = finding_of(verdict, "bound on old")
+    assert found.passed is kept, found.words
+    assert found.numbers["taken"] == pytest.approx(taken / 800)
+    assert found.numbers["gain"] == pytest.approx(-forgotten / 800), "what is taken is not forgotten"
+    assert f"take {taken / 800:.1%} of what was right" in found.words
+
+
 def test_flips_among_near_ties_pass_the_smoothed_bound_but_not_the_plain_one() -> None:
     right = np.array(GOOD * 60)
     flips = np.arange(0, 600, 30)

@@ -26,6 +26,7 @@ class Gate:
 
     Attributes:
         max_old_loss: the bound on old must lie above minus this.
+        max_taken: where classes have come, share of old examples that were right and that they may take.
         enough_old: old examples (queries, where the task ranks) from which on the allowances on old hold as they are;
             fewer see less, and what is allowed is what they can see. 1 is the strict rule for every number.
         confidence: of every bound, one-sided.
@@ -42,6 +43,7 @@ class Gate:
     """
 
     max_old_loss: Ratio = 0.01
+    max_taken: Share = 0.02
     enough_old: Count = 600
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     tie_margin: Share = 0.25

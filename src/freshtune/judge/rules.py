@@ -33,6 +33,10 @@ There more may flip, too, by what chance adds, and a loss of calibration must be
 80 that is wrong now raises the negative log-likelihood by more than its whole allowance. ``benchmarks/gate`` measures
 the bound on old. For power, give it 2,000 old examples and challengers that change few answers.
 
+**Classes that have come.** The champion cannot take an old text for a class that it does not know. So where the head
+has grown, the bound on old looks at what both know: the challenger's answer among the champion's classes. What goes to
+classes that have come is counted beside it, and has a limit of its own (``max_taken``).
+
 **Refused, or undecided.** A rule that says no also says whether the harm is beyond noise (``Finding.shown``). Where no
 rule has shown harm the release is neither promoted nor refused: what it learned from is learned again with what comes
 next, and judged by more.
@@ -102,7 +106,11 @@ def _bound_on_old(case: Case) -> Finding:
     if pair is None or not len(pair.challenger):
         words = "No old held-out example: nothing shows what was forgotten."
         return Finding(rule, False, {"examples": 0.0}, words, shown=False)
-    settings, metric = case.settings, METRICS[case.primary]
+    settings, metric, taken = case.settings, METRICS[case.primary], _taken(pair)
+    pair = pair.among_known()
+    if not len(pair.challenger):
+        words = "No old held-out example is of a class that the champion knows: nothing can be forgotten."
+        return Finding(rule, True, {"examples": 0.0}, words, examined=False)
     gain, plain, most = change(metric, pair, settings.confidence)
     number, units = counted(metric, pair.challenger)
     allowance = settings.old_allowance(number)
@@ -114,8 +122,9 @@ def _bound_on_old(case: Case) -> Finding:
         numbers["smoothed_gain"], numbers["bound"], _ = change(
             SmoothedAccuracy(settings.tie_margin), pair, settings.confidence
         )
-    passed = numbers["bound"] > -allowance and gain > -allowance
-    shown = most < 0
+    most_taken = settings.max_taken * noise_of(number, settings.enough_old)
+    passed = numbers["bound"] > -allowance and gain > -allowance and taken <= most_taken
+    shown = most < 0 or taken > most_taken
     words = "What is old is kept" if passed else "It has forgotten" if shown else "It may have forgotten"
     words += (
         f": {case.primary} on {number} old {units} changed by {points(gain)}; the one-sided {settings.confidence:.0%} "
@@ -123,7 +132,22 @@ def _bound_on_old(case: Case) -> Finding:
     )
     if number < settings.enough_old:
         words += f" With {settings.enough_old} {units} that limit is {points(-settings.max_old_loss)}."
+    if pair.champion.probabilities.shape[1] < case.pairs[OLD].challenger.probabilities.shape[1]:
+        numbers["taken"] = taken
+        words += (
+            f" That is among the classes that both know. Classes that have come take {taken:.1%} of what was right; at "
+            f"most {most_taken:.1%} may be."
+        )
     return Finding(rule, passed, numbers, words, shown=shown)
+
+
+def _taken(pair: Pair) -> float:
+    """Share of the examples that the champion had right, and that are answered now with a class that it lacks."""
+    known = pair.champion.probabilities.shape[1]
+    if known >= pair.challenger.probabilities.shape[1]:
+        return 0.0
+    right = pair.champion.prediction == pair.champion.target
+    return float((right & (pair.challenger.prediction >= known)).mean())
 
 
 def _chance(excess: float, values: Floats) -> float:
