@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.replay.clinc_domains import DOMAIN_OF
+from benchmarks.clinc_domains import DOMAIN_OF
 from freshtune.demo.stream import LENGTHS, open_stream
 from freshtune.intake.mapping import ColumnMapping
 from freshtune.records import Example, Json

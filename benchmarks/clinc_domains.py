@@ -4,7 +4,9 @@ Source: Larson et al., *An evaluation dataset for intent classification and out-
 is published under CC BY 3.0.
 """
 
-_INTENTS = {
+from collections.abc import Mapping
+
+_WRITTEN = {
     "banking": """
         freeze_account routing pin_change bill_due pay_bill account_blocked interest_rate min_payment bill_balance
         transfer order_checks balance spending_history transactions report_fraud
@@ -49,4 +51,6 @@ _INTENTS = {
         sync_device change_user_name change_ai_name reset_settings maybe
     """,
 }
-DOMAIN_OF = {intent: domain for domain, intents in _INTENTS.items() for intent in intents.split()}
+INTENTS: Mapping[str, tuple[str, ...]] = {domain: tuple(intents.split()) for domain, intents in _WRITTEN.items()}
+"""Domain → its intents."""
+DOMAIN_OF: Mapping[str, str] = {intent: domain for domain, intents in INTENTS.items() for intent in intents}
