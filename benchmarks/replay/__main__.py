@@ -1,9 +1,9 @@
 """``python -m benchmarks.replay`` → ``benchmarks/replay/results/<stream>.json``: targets 1, 2, 3 and 10.
 
 Recorded streams are played through rival strategies, each in a process of its own, with three seeds of the draw and of
-the training. What was played before is found again in ``--folder``; what lies there of other strategies joins the
-results. With ``--ablations`` freshtune is played without each of its ingredients too. ``--speed`` is a measurement of
-its own: rivals in turn in one process, to ``results/speed.json``.
+the training. What was played before is found again, in ``cells`` beside the results; what lies there of other
+strategies joins them. With ``--ablations`` freshtune is played without each of its ingredients too. ``--speed`` is a
+measurement of its own: rivals in turn in one process, to ``results/speed.json``.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.replay.ablations import ABLATIONS, worth
+from benchmarks.replay.kept import keep, kept
 from benchmarks.replay.speed import RIVALS, in_turns, to_stderr
 from benchmarks.replay.spread import Runs, over_seeds
 from benchmarks.replay.streams import SOURCES, dear_at, ready, stream_of
@@ -26,12 +27,12 @@ from freshtune.processor import processor
 from freshtune.replay.cell import Order
 from freshtune.replay.figures import figures
 from freshtune.replay.play import Found
-from freshtune.replay.run import at_hand, replay
+from freshtune.replay.run import cell_name, replay
 from freshtune.replay.stream import Stream
 from freshtune.rivals import DEAR, PADDED, STRATEGIES
-from freshtune.tasks import Task
+from freshtune.tasks import Task, answering
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS, CELLS = Path(__file__).parent / "results", Path(__file__).parent / "cells"
 OF_CLASSES = {"linear", "tfidf-sgd", "lora-trainer"}
 """They play no task that is answered on a scale."""
 FIGURES = ("fresh", "old", "final", "forgetting", "negative_flips", "delta_bytes", "trained_params", "begin_seconds")
@@ -44,7 +45,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--strategies", default=",".join(STRATEGIES), help="to play now; all by default")
     parser.add_argument("--ablations", action="store_true", help="freshtune without each ingredient too")
     parser.add_argument("--speed", action="store_true", help="rivals in turn in one process, and nothing else")
-    parser.add_argument("--folder", type=Path, default=Path("replay"), help="where cells are kept")
+    parser.add_argument("--again", action="store_true", help="play anew what was played before, as after a new recipe")
+    parser.add_argument("--folder", type=Path, default=Path("replay"), help="where cells are played")
+    parser.add_argument("--cells", type=Path, default=CELLS, help="where what they come to is kept")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("FRESHTUNE_DATA", "../shared/data")))
     parser.add_argument("--backbone", default="bundled:multilingual-e5-small")
     parser.add_argument("--threads", type=int, help="1 of a cell, for cells may run side by side; with --speed 2")
@@ -81,9 +84,17 @@ def played(given: argparse.Namespace, name: str, seeds: Sequence[int]) -> tuple[
     streams, runs = {}, {}
     for seed in seeds:
         stream = stream_of(name, given.data, seed, given.limit, given.judges)
+        head = answering(
+            task, (), [row for part in stream.increments for row in (*part.learned, *part.held_out)]
+        ).head()
         asked = orders(given, task, seed, len(stream.increments) - 1)
-        replay(given.folder, stream, [order for title, order in asked.items() if title in wanted], to_stderr)
-        known = {title: at_hand(given.folder, stream, order) for title, order in asked.items()}
+        paths = {
+            title: given.cells / f"{name}-{seed}" / f"{cell_name(each, stream)}.json" for title, each in asked.items()
+        }
+        for title, order in asked.items():
+            if title in wanted and (given.again or not paths[title].exists()):
+                keep(paths[title], replay(given.folder, stream, [order], to_stderr, given.again)[title])
+        known = {title: kept(path, stream, head) for title, path in paths.items()}
         streams[seed] = stream
         runs[seed] = {title: found for title, found in known.items() if found is not None}
     return streams, runs

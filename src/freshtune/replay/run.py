@@ -22,7 +22,11 @@ _STDERR = 2
 
 
 def replay(
-    folder: Path, stream: Stream, orders: Sequence[Order], tell: Callable[[str], None] = lambda _: None
+    folder: Path,
+    stream: Stream,
+    orders: Sequence[Order],
+    tell: Callable[[str], None] = lambda _: None,
+    again: bool = False,
 ) -> dict[str, Found]:
     """Play a stream through strategies.
 
@@ -30,6 +34,7 @@ def replay(
         folder: where the stream and what cells found are kept; a replay of the same goes on there.
         orders: one a strategy.
         tell: told which cell begins, and which is at hand already.
+        again: play what is at hand, too.
 
     Returns:
         What each came to, by what it is called.
@@ -44,7 +49,7 @@ def replay(
         write_whole(recorded, record_json.dumps(stream))
     found: dict[str, Found] = {}
     for order in orders:
-        known = at_hand(folder, stream, order)
+        known = None if again else at_hand(folder, stream, order)
         tell(f"{order.title}: {'playing' if known is None else 'at hand'}")
         if known is None:
             name = cell_name(order, stream)
