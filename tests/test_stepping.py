@@ -106,6 +106,9 @@ def test_a_shorter_step_is_taken_where_the_gate_objects_to_what_is_lost_of_the_o
         two = make()
         quarter, asked, remarks = stepped(two, [["old"], ["slice", "old"], []], patch)
     assert quarter.verdict.promote
+    said = {finding.rule: finding for finding in quarter.verdict.findings}
+    assert said["step"].numbers == {"share": 0.25, "looks": 3.0}
+    assert said["step"].words.startswith("25% of the way")
     assert asked == pytest.approx([1 - 0.05 / look for look in (1, 2, 3)]), "each look is stricter"
     assert [text.rpartition(";")[2] for text in remarks] == [" 50% is tried.", " 25% is tried."]
     far, near = moved(one, whole), moved(two, quarter)

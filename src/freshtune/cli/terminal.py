@@ -47,7 +47,7 @@ _workspace = ContextVar("workspace", default=HERE)
 """Of the command that runs, as it was given."""
 
 _NAMED = re.compile(
-    r"\bfreshtune (?:train|update|tune|ingest|predict|evaluate|serve|doctor|(?:keys|releases|config) [a-z]+)\b"
+    r"\bfreshtune (?:train|update|refresh|tune|ingest|predict|evaluate|serve|doctor|(?:keys|releases|config) [a-z]+)\b"
     rf"(?: (?:{'|'.join(TASKS)})(?![\w-]))?(?!(?: \S+)? -w )"
 )
 """A command that takes a workspace, with the task that it names, as a sentence suggests it."""

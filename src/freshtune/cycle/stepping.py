@@ -5,13 +5,14 @@ what is new, and the more may be lost of what is old. Development data choose th
 gate finds no fault but on what is old, a shorter one is made, and judged by a stricter bound.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from freshtune.cycle.trial import Judged, judged_update, measured, scorecards
 from freshtune.model.adapters.settling import factors as factors_of
 from freshtune.phases import Phases
-from freshtune.records import Release, Verdict
+from freshtune.records import Finding, Release, Verdict
 from freshtune.settings import Settings
 from freshtune.ship.bundle import TOP, Bundle, write_next
 from freshtune.tasks import Task
@@ -33,7 +34,7 @@ def longest_step(
     phases: Phases,
 ) -> Judged:
     """Write a challenger's top into ``folder`` and let it be judged as it ships; shorter ones after it, while that may
-    help. What was judged last is what stays.
+    help. What was judged last is what stays, and its share of the way is said beside the verdict.
 
     Args:
         bundle: the champion's.
@@ -56,7 +57,17 @@ def longest_step(
             f"{attempt.share:.0%} of the way to what was learned would forget too much; "
             f"{attempts[look].share:.0%} is tried."
         )
-    return judged
+    return replace(
+        judged, verdict=replace(judged.verdict, findings=(*judged.verdict.findings, _step(attempt.share, look)))
+    )
+
+
+def _step(share: float, looks: int) -> Finding:
+    """What the verdict says of the step that it is about."""
+    words = f"{share:.0%} of the way from the champion to what was learned."
+    if looks > 1:
+        words += f" Longer steps would forget too much: {looks} were judged, each by stricter bounds."
+    return Finding("step", True, {"share": share, "looks": float(looks)}, words)
 
 
 def may_be_mended(verdict: Verdict) -> bool:
