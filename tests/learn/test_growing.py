@@ -101,6 +101,19 @@ def test_a_head_alone_begins_again_where_enough_is_remembered(folder: Path, monk
     assert not torch.allclose(found[13, 1.0], found[13, -3.0], atol=1e-3)
 
 
+def test_where_a_head_begins_again_new_labels_weigh_no_more_than_old_ones(folder: Path) -> None:
+    found = {}
+    for new in (0.5, 1.0, 2.0, 5.0):
+        model = open_toy(folder)
+        material = lesson(model, GROWN)
+        teacher = widened(predict(model, LAYERS, material.inputs), GROWN.outputs)
+        tune(model, LAYERS, GROWN, material, teacher, replace(LEARN, losses=(Supervised(new=new), Distillation())))
+        found[new] = model.head.weight.detach().clone()
+    assert torch.equal(found[1.0], found[2.0])
+    assert torch.equal(found[1.0], found[5.0])
+    assert not torch.allclose(found[1.0], found[0.5], atol=1e-3), "less is as the recipe says"
+
+
 def test_a_teacher_is_heard_about_the_classes_that_it_knows_alone() -> None:
     ours = torch.randn(5, 4, generator=torch.Generator().manual_seed(1)).requires_grad_()
     theirs = torch.randn(5, 2, generator=torch.Generator().manual_seed(2))

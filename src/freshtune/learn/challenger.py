@@ -183,12 +183,13 @@ def tune(
         begin_again(model, head, lesson)
     else:
         grow(model, head, lesson, teacher)
-    lesson = _followed(model, cut, lesson, settings.losses)
+    terms = _even(settings.losses) if again else settings.losses
+    lesson = _followed(model, cut, lesson, terms)
     seeded(settings.fit.seed)
     settings.adapter.attach(model)
     champion = {name: weight.clone() for name, weight in model.top_state(cut).items()}  # new parts as they begin
-    sides, told = _sides(lesson, head, teacher, settings.losses), _pruning(settings.adapter, model, on_step)
-    report = fit(model, cut, *sides, settings.losses, settings.fit, run, told)
+    sides, told = _sides(lesson, head, teacher, terms), _pruning(settings.adapter, model, on_step)
+    report = fit(model, cut, *sides, terms, settings.fit, run, told)
     learned = settled(settings.adapter, model)
     tuned = {name: weight.clone() for name, weight in model.top_state(cut).items()}
     mixed = partial(_mixed, tuned, champion, known)
@@ -316,6 +317,12 @@ def _terms_of_a_beginning(losses: Sequence[Loss]) -> list[Loss]:
     """All terms apply but those with a teacher; where none of them learns labels, the supervised one does."""
     terms = [term for term in losses if term.weight > 0 and not isinstance(term, TAUGHT)]
     return terms if any(isinstance(term, LABELLED) for term in terms) else [Supervised(), *terms]
+
+
+def _even(losses: Sequence[Loss]) -> tuple[Loss, ...]:
+    """The same, but that new labels weigh no more than old ones: a head that begins again has no lead to make up for,
+    and would take old texts for new classes."""
+    return tuple(replace(term, new=min(term.new, 1.0)) if isinstance(term, Supervised) else term for term in losses)
 
 
 def _followed(model: "TextModel", cut: int, lesson: Lesson, terms: Sequence[Loss]) -> Lesson:
