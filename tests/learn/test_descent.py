@@ -77,14 +77,14 @@ def test_a_rate_that_is_left_out_is_the_tables(folder: Path) -> None:
 
 def test_a_layer_learns_at_a_share_of_the_one_above_it(folder: Path) -> None:
     model = open_toy(folder)
-    state = State.fresh(model, replace(QUICK, layer_decay=0.5), None)
+    state = State.fresh(model, replace(QUICK, layer_decay=0.5), None, 0)
     rates = dict(zip(state.names, state.descent.rates, strict=True))
     assert rates["head.weight"] == 6e-3
     for name, rate in rates.items():
         if name.startswith("blocks."):
             assert rate == 3e-3 * 0.5 ** (LAYERS - 1 - int(name.split(".")[1]))
     assert rates["tokens.weight"] == 3e-3 * 0.5**LAYERS
-    flat = State.fresh(model, QUICK, None)
+    flat = State.fresh(model, QUICK, None, 0)
     assert {rate for name, rate in zip(flat.names, flat.descent.rates, strict=True) if "head" not in name} == {3e-3}
 
 

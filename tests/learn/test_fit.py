@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from freshtune.learn import checkpoint
-from freshtune.learn.batches import Batch, TrainingSet
+from freshtune.learn import fit as loop
+from freshtune.learn.batches import Batch, TrainingSet, assemble
 from freshtune.learn.fit import Fit, FitReport, Step, averaged, fit, predict, supervised_loss
 from freshtune.learn.losses.supervised import Supervised
 from freshtune.learn.losses.trained import Trained
@@ -192,6 +194,41 @@ def test_a_run_that_is_interrupted_at_any_step_ends_bit_for_bit_the_same(folder:
         assert_equal(weights, whole)
         assert replace(resumed, seconds=0) == replace(report, seconds=0)
         assert rest == steps[stop_at - 1 :], "one step is done again, no more"
+
+
+def test_what_is_sure_after_the_first_epoch_is_left_out_of_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def assembled(examples: TrainingSet, rows: NDArray[np.int64]) -> Batch:
+        seen.extend(rows.tolist())
+        return assemble(examples, rows)
+
+    monkeypatch.setattr(loop, "assemble", assembled)
+    counts = {}
+    for sure in (1.0, 0.7, 0.52, 1e-9):
+        seen.clear()
+        settings = replace(QUICK, epochs=4, learning_rate=1e-2, dropout=0.0, evaluate_every=10**6, skip_sure=sure)
+        steps = ran(folder, settings)[2]
+        assert len(steps) == steps[-1].total, "the schedule stays as it was"
+        learned = [row for row in seen if row >= 0]
+        counts[sure] = len(learned) - len(LOOKED_AT)
+        assert set(learned) == set(range(len(LEARNED)))
+    assert counts[1.0] == 4 * len(LEARNED)
+    assert counts[1e-9] == len(LEARNED), "all are sure enough: no step moves anything any more"
+    assert counts[1.0] > counts[0.7] > counts[0.52] > len(LEARNED)
+
+
+def test_a_run_that_skips_what_is_sure_ends_bit_for_bit_the_same_when_interrupted(folder: Path, tmp_path: Path) -> None:
+    settings = replace(QUICK, learning_rate=1e-2, skip_sure=0.7)
+    whole, report, steps = ran(folder, settings)
+    assert report.steps == steps[-1].total
+    for stop in range(1, len(steps)):
+        run = Run(tmp_path / str(stop), "a run")
+        with pytest.raises(Interrupted):
+            ran(folder, settings, run, stop)
+        assert_equal(ran(folder, settings, run)[0], whole)
 
 
 def test_two_interruptions_and_an_early_stop_end_the_same(folder: Path, tmp_path: Path) -> None:

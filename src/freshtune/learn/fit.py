@@ -17,7 +17,7 @@ from freshtune.learn.batches import Batch, TrainingSet, assemble, epochs, length
 from freshtune.learn.losses import Loss
 from freshtune.learn.losses.ewc import Ewc
 from freshtune.learn.losses.importance import fisher, held_at, spaced
-from freshtune.learn.losses.supervised import Supervised
+from freshtune.learn.losses.supervised import Supervised, likelihood
 from freshtune.learn.losses.trained import Trained
 from freshtune.learn.optimisers import Optimiser
 from freshtune.learn.optimisers.adamw import AdamW
@@ -52,6 +52,8 @@ class Fit:
         clip: gradients are scaled down to this norm.
         evaluate_every: steps between two looks at the development data.
         patience: looks without a lower loss after which it stops.
+        skip_sure: an example to whose label the model gave at least this probability in the first epoch is left out of
+            the later ones; 1 leaves out none.
         checkpoint_seconds: a checkpoint is written when this long has passed since the last.
         seed: of order, dropout and new heads.
     """
@@ -70,6 +72,7 @@ class Fit:
     clip: Annotated[float, Field(gt=0)] = 1.0
     evaluate_every: Annotated[int, Field(ge=1)] = 25
     patience: Annotated[int, Field(ge=1)] = 4
+    skip_sure: Annotated[float, Field(gt=0, le=1)] = 1.0
     checkpoint_seconds: Annotated[float, Field(ge=0)] = 30.0
     seed: int = 0
 
@@ -123,18 +126,24 @@ def fit(
     started = time.perf_counter()
     torch.manual_seed(settings.seed)
     _set_dropout(model, settings.dropout)
-    state = State.fresh(model, settings, run)
+    state = State.fresh(model, settings, run, len(examples))
     active = [term for term in terms if term.weight > 0]
     state.importance = _importance(model, cut, examples, active, state, settings.seed)
     rate = top_rate(model, settings)
     plan = _plan(examples, settings)
     saved = time.perf_counter()
-    for step_rows in plan[state.progress.step :]:
+    for epoch, planned in plan[state.progress.step :]:
         done, looks = state.progress.step, state.progress.looks
         scale = scheduled(settings.schedule, done, len(plan), settings.warmup_ratio, looks)
-        loss = _gradient(model, cut, [assemble(examples, rows) for rows in step_rows], active, state)
-        clip_grad_norm_(state.descent.weights, settings.clip)
-        state.descent.step(done + 1, scale)
+        step_rows, loss = state.unsure(planned) if epoch else planned, 0.0
+        if step_rows:
+            batches = [assemble(examples, rows) for rows in step_rows]
+            loss, logits = _gradient(model, cut, batches, active, state)
+            clip_grad_norm_(state.descent.weights, settings.clip)
+            state.descent.step(done + 1, scale)
+            if not epoch and settings.skip_sure < 1:
+                likely = [likelihood(batch, told).numpy() for batch, told in zip(batches, logits, strict=True)]
+                state.sure[np.concatenate(step_rows)] = np.concatenate(likely) >= settings.skip_sure
         state.progress = replace(state.progress, step=state.progress.step + 1)
         step = state.progress.step
         looked = None
@@ -217,15 +226,19 @@ def precision() -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def _gradient(model: "TextModel", cut: int, batches: Sequence[Batch], terms: Sequence[Loss], state: State) -> float:
-    """Add up the gradient of one step over its batches; their loss, weighed by their examples."""
+def _gradient(
+    model: "TextModel", cut: int, batches: Sequence[Batch], terms: Sequence[Loss], state: State
+) -> "tuple[float, list[Tensor]]":
+    """Add up the gradient of one step over its batches; their loss, weighed by their examples, and all logits."""
     model.train()
+    told = []
     examples = sum(len(batch.inputs) for batch in batches)
     whole = 0.0
     for batch in batches:
         with precision():
             read = _read(model, batch.inputs, batch.attention_mask, cut)
             logits = model.answered(read).float()
+        told.append(logits.detach())
         trained = _trained(model, cut, batch, state, read[:, : model.head.in_features])
         loss = sum((term.weight * term(batch, logits, trained) for term in terms), logits.new_zeros(()))
         share = len(batch.inputs) / examples
@@ -233,7 +246,7 @@ def _gradient(model: "TextModel", cut: int, batches: Sequence[Batch], terms: Seq
         if not math.isfinite(whole):
             raise Diverged(f"of step {state.progress.step + 1}", whole)
         (loss * share).backward()  # type: ignore[no-untyped-call]
-    return whole
+    return whole, told
 
 
 def _trained(model: "TextModel", cut: int, batch: Batch, state: State, read: "Tensor") -> Trained:
@@ -279,11 +292,11 @@ def _read(model: "TextModel", inputs: "Tensor", mask: "Tensor", cut: int) -> "Te
     return model.read(model.lower(inputs, mask, 0), mask, 0)
 
 
-def _plan(examples: TrainingSet, settings: Fit) -> list[list[NDArray[np.int64]]]:
-    """The rows of every batch of every step of every epoch; a step's batches are of one epoch."""
+def _plan(examples: TrainingSet, settings: Fit) -> list[tuple[int, list[NDArray[np.int64]]]]:
+    """The epoch of every step, and the rows of each of its batches; a step's batches are of one epoch."""
     return [
-        batches[first : first + settings.accumulate]
-        for _, batches in epochs(examples, settings.batch_tokens, settings.epochs, settings.seed)
+        (epoch, batches[first : first + settings.accumulate])
+        for epoch, batches in epochs(examples, settings.batch_tokens, settings.epochs, settings.seed)
         for first in range(0, len(batches), settings.accumulate)
     ]
 

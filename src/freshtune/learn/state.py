@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from freshtune.errors import FreshtuneError
 from freshtune.learn import checkpoint
 from freshtune.learn.checkpoint import Progress
@@ -52,7 +55,11 @@ class Run:
 
 @dataclass
 class State:
-    """What a run has come to: what a checkpoint holds, the weights that it began with, and how much each matters."""
+    """What a run has come to: what a checkpoint holds, the weights that it began with, and how much each matters.
+
+    Attributes:
+        sure: bool ``[n]``, the examples that later epochs leave out.
+    """
 
     model: "TextModel"
     descent: Descent
@@ -60,6 +67,7 @@ class State:
     progress: Progress
     best: dict[str, "Tensor"]
     begun: Mapping[str, "Tensor"]
+    sure: NDArray[np.bool_]
     importance: Mapping[str, "Tensor"] | None = None
 
     @property
@@ -68,7 +76,7 @@ class State:
         return dict(self._trained())
 
     @staticmethod
-    def fresh(model: "TextModel", settings: "Fit", run: Run | None) -> "State":
+    def fresh(model: "TextModel", settings: "Fit", run: Run | None, examples: int) -> "State":
         """At the start, or where an interrupted run stood."""
         trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         rates = _rates(list(trained), top_rate(model, settings), settings, model.layers)
@@ -76,11 +84,16 @@ class State:
         descent = Descent(settings.optimiser, list(trained.values()), rates, decays)
         begun = Progress(_fingerprint(run, trained) if run else "")
         first = {name: weight.detach().clone() for name, weight in trained.items()}
-        state = State(model, descent, list(trained), begun, {}, first)
+        state = State(model, descent, list(trained), begun, {}, first, np.zeros(examples, np.bool_))
         found = checkpoint.load(run.folder, begun.fingerprint) if run else None
         if found:
             state._resume(*found)
         return state
+
+    def unsure(self, step_rows: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+        """The rows of a step's batches that are learned still; of a batch without any nothing."""
+        left = [rows[~self.sure[rows]] for rows in step_rows]
+        return [rows for rows in left if len(rows)]
 
     def look(self, loss: float) -> float:
         """Remember the weights if they are the best so far."""
@@ -106,7 +119,7 @@ class State:
     def save(self, run: Run) -> None:
         import torch
 
-        tensors = {"random": torch.get_rng_state()}
+        tensors = {"random": torch.get_rng_state(), "sure": torch.from_numpy(self.sure)}
         tensors |= {f"weight/{name}": weight.detach() for name, weight in self._trained()}
         tensors |= self.descent.tensors(self.names)
         tensors |= {f"best/{name}": weight for name, weight in self.best.items()}
@@ -120,6 +133,7 @@ class State:
                 weight.copy_(tensors[f"weight/{name}"])
             self.descent.resume(self.names, tensors)
         torch.set_rng_state(tensors["random"])
+        self.sure = tensors["sure"].numpy()
         self.progress = progress
         self.best = {name: tensors[f"best/{name}"] for name in self.names if f"best/{name}" in tensors}
 
