@@ -1,5 +1,6 @@
 """A store gives the bytes that it was given, or nothing."""
 
+import gzip
 import os
 import random
 import time
@@ -7,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
+import numpy as np
 import pytest
 
 from freshtune.errors import FreshtuneError, IntegrityError, UsageError
 from freshtune.ship.artefacts import ArtefactStore, FolderStore, digest_of
+from freshtune.ship.deflation import deflated_bytes
 from freshtune.ship.remote_artefacts import open_artefacts
 from tests.ship.drafts import draft, files, open_registry
 
@@ -55,7 +58,9 @@ def test_bytes_and_files_come_back(store: ArtefactStore, tmp_path: Path, content
     assert digest == digest_of(content) == store.put(content)
     assert store.exists(digest)
     assert store.path(digest).read_bytes() == content
-    assert [(one.digest, one.size) for one in store.stored()] == [(digest, len(content))]
+    [one] = store.stored()
+    assert one.digest == digest
+    assert one.size == len(content) if isinstance(store, FolderStore) else deflated_bytes(source)
     store.check(digest)
 
 
@@ -82,15 +87,38 @@ def test_a_remote_copy_is_checked_when_it_arrives(tmp_path: Path) -> None:
     memory = fsspec.filesystem("memory")
     store = open_artefacts("memory://bucket", tmp_path / "one")
     digest = store.put(b"some weights")
-    memory.pipe_file(f"/bucket/{digest[:2]}/{digest}", b"some weightz")
-    with pytest.raises(IntegrityError):
-        open_artefacts("memory://bucket", tmp_path / "two").path(digest)
-    with pytest.raises(IntegrityError):
-        store.check(digest)
-    memory.pipe_file(f"/bucket/{digest[:2]}/{digest}", b"some")
+    kept = f"/bucket/{digest[:2]}/{digest}.gz"
+    whole = memory.cat_file(kept)
+    for damaged in (
+        gzip.compress(b"some weightz"),
+        b"some weights",
+        b"",
+        whole[:-1],
+        whole[:9],
+        whole[:15] + b"\xff" * 9,
+    ):
+        memory.pipe_file(kept, damaged)
+        with pytest.raises(IntegrityError, match="damaged"):
+            open_artefacts("memory://bucket", tmp_path / "two").path(digest)
+        with pytest.raises(IntegrityError, match="damaged"):
+            store.check(digest)
+    memory.pipe_file(kept, whole[:-1])
     store.put(b"some weights")
     assert open_artefacts("memory://bucket", tmp_path / "three").path(digest).read_bytes() == b"some weights"
     forget("/bucket")
+
+
+def test_what_goes_over_a_network_is_deflated_and_the_same_each_time(tmp_path: Path) -> None:
+    memory = fsspec.filesystem("memory")
+    numbers = np.random.default_rng(0).normal(0, 20, 400_000).clip(-64, 63).astype(np.int8).tobytes()
+    sent = []
+    for folder in ("one", "two"):
+        digest = open_artefacts("memory://bucket", tmp_path / folder).put(numbers)
+        sent.append(memory.cat_file(f"/bucket/{digest[:2]}/{digest}.gz"))
+        forget("/bucket")
+    assert sent[0] == sent[1]
+    assert len(sent[0]) < 0.9 * len(numbers)
+    assert len(sent[0]) == deflated_bytes(stored_file(tmp_path / "one", digest))
 
 
 def test_a_damaged_local_copy_is_fetched_again(tmp_path: Path) -> None:

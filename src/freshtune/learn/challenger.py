@@ -170,7 +170,8 @@ def tune(
     Args:
         model: the champion.
         head: the champion's; where it has grown since, so does the model's. A head alone that is remembered enough
-            for begins again rather than go on: classes that come later would else start far behind the others.
+            for begins again, as a first one does, rather than go on: classes that come later would else start far
+            behind the others.
         teacher: its logits of the lesson's rows, float32 ``[n, outputs]``; −∞ for classes that it does not know.
 
     Raises:
@@ -183,13 +184,13 @@ def tune(
         begin_again(model, head, lesson)
     else:
         grow(model, head, lesson, teacher)
-    terms = _even(settings.losses) if again else settings.losses
+    terms, how = (_even(settings.losses), settings.first) if again else (settings.losses, settings.fit)
     lesson = _followed(model, cut, lesson, terms)
-    seeded(settings.fit.seed)
+    seeded(how.seed)
     settings.adapter.attach(model)
     champion = {name: weight.clone() for name, weight in model.top_state(cut).items()}  # new parts as they begin
     sides, told = _sides(lesson, head, teacher, terms), _pruning(settings.adapter, model, on_step)
-    report = fit(model, cut, *sides, terms, settings.fit, run, told)
+    report = fit(model, cut, *sides, terms, how, run, told)
     learned = settled(settings.adapter, model)
     tuned = {name: weight.clone() for name, weight in model.top_state(cut).items()}
     mixed = partial(_mixed, tuned, champion, known)

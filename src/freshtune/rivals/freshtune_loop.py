@@ -16,6 +16,7 @@ from freshtune.records import Example, Json, Release
 from freshtune.settings import read_settings
 from freshtune.ship.bundle import SERVED
 from freshtune.ship.changes import top_weights
+from freshtune.ship.deflation import deflated_bytes
 from freshtune.workspace import create_workspace
 
 if TYPE_CHECKING:
@@ -85,11 +86,11 @@ class FreshtuneLoop:
         return sum(int(weight.size) for weight in top_weights(self._shop.registry, self._live().id).values())
 
     def _fetch(self) -> int:
-        """Bytes that one who has served all live releases so far must fetch to serve this one."""
-        files = self._shop.registry.stored_files(self._live().id)
-        fresh = {row.digest: row.size for row in files if row.name in SERVED and row.digest not in self._served}
-        self._served |= set(fresh)
-        return sum(fresh.values())
+        """Bytes that go to one who has served all live releases so far, and is to serve this one."""
+        files = self._shop.registry.files(self._live().id)
+        fresh = {digest for name, digest in files.items() if name in SERVED} - self._served
+        self._served |= fresh
+        return sum(deflated_bytes(self._shop.registry.artefacts.path(digest)) for digest in fresh)
 
     def _live(self) -> Release:
         return live(self._shop, self._task)
