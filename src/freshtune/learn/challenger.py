@@ -260,13 +260,14 @@ def begin_with_the_usual(model: "TextModel", head: Head, lesson: Lesson) -> None
 
 
 def begin_again(model: "TextModel", head: Head, lesson: Lesson) -> None:
-    """Let a head that has grown begin as a first one does; what it reads stays standardised as it was.
+    """Let a head that has grown begin as a first one does; what it reads stays standardised as it was, and what an
+    inner layer sees in it stays too, so that the answers are no others than they must be.
 
     Measured on classes that arrive in groups (``benchmarks/growing``): going on from the champion's weights loses two
     to ten times as much of the old classes.
     """
     model.head.grow(model.head.bias.new_zeros(head.outputs - model.head.out_features))
-    model.head.begin(_usual(head, lesson))
+    model.head.silence(_usual(head, lesson))
 
 
 def _usual(head: Head, lesson: Lesson) -> "Tensor":

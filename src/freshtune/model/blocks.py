@@ -133,20 +133,28 @@ class Readout(nn.Linear):
             self.words = nn.Embedding(words + 1, outputs, padding_idx=0)
         nn.init.normal_(self.weight, std=0.02)
         nn.init.zeros_(self.bias)
-        self._begin_parts()
+        self._begin_inner()
+        self._silence_parts()
 
     def begin(self, bias: Tensor) -> None:
         """Begin by saying the same of every text, ``bias [outputs]``; an inner layer begins at random."""
+        self.silence(bias)
+        self._begin_inner()
+
+    def silence(self, bias: Tensor) -> None:
+        """Say the same of every text, ``bias [outputs]``; what an inner layer sees in it stays as it is."""
         with torch.no_grad():
             self.weight.zero_()
             self.bias.copy_(bias)
-        self._begin_parts()
+        self._silence_parts()
 
-    def _begin_parts(self) -> None:
-        """What stands beside the linear map says nothing at first."""
+    def _begin_inner(self) -> None:
         if self.units:
             nn.init.normal_(self.inner.weight, std=self.in_features**-0.5)
             nn.init.zeros_(self.inner.bias)
+
+    def _silence_parts(self) -> None:
+        if self.units:
             nn.init.zeros_(self.outer.weight)
         if self.rows:
             nn.init.zeros_(self.words.weight)
