@@ -20,14 +20,18 @@ from freshtune.front_door import OpenWorkspace
 from freshtune.records import LogRange, Release
 from freshtune.ship.bundle import REHEARSAL
 from freshtune.ship.model_card import DATA_WINDOW, DataWindow
+from freshtune.ship.prune import prune
+from freshtune.ship.registry import Refused
+from freshtune.ship.update_lock import Locked
 from freshtune.ship.verify import verify
-from tests.small_shop import REVIEW, backbone, close, make_shop, reviews
+from tests.small_shop import ASKED, REVIEW, asked, backbone, close, make_shop, reviews
 
 HISTORY, DELTA = 320, 200
+OLD = ("refund", "delivery", "sizes")
 TUNED = (
     "model.cut=2", "model.taps=[0.5, 1.0]", "learn.adapter={name='head_only'}", "learn.average=[1.0]",
     "learn.memory.mix=50", "learn.first.epochs=30", "learn.fit.epochs=20", "judge.gate.max_old_loss=0.2",
-    "learn.trunk={share=0.5, fit={epochs=2, learning_rate=0.003}}",
+    "learn.trunk={share=0.5, refresh=2.0, fit={epochs=2, learning_rate=0.003}}",
 )  # fmt: skip
 PAST_THE_GATE = ("judge.gate.max_old_loss=1.0", "judge.gate.max_negative_flips=1.0", "judge.gate.max_nll_rise=9.0")
 Opened = Callable[..., OpenWorkspace]
@@ -157,7 +161,7 @@ def test_the_same_memory_gives_the_same_trunk(trained: Opened) -> None:
 
 @pytest.mark.parametrize(
     ("flag", "why"),
-    [("learn.trunk.share=0", "stays as it was pretrained"), ("learn.adapt.on=true", "adapted to the shop's texts")],
+    [("learn.trunk.share=0", "stays as it was pretrained"), ("learn.adapt.on=true", "reads the shop's texts first")],
 )
 def test_what_gives_no_other_trunk_is_refused_and_never_due(trained: Opened, flag: str, why: str) -> None:
     updated(trained(), 2)
@@ -174,7 +178,7 @@ def test_without_a_release_or_a_memory_there_is_nothing_to_refresh(tmp_path: Pat
     shop.ingest(reviews(0, HISTORY), REVIEW)
     assert shop.train("sentiment").verdict.promote
     assert shop.reason_to_refresh("sentiment") is None
-    with pytest.raises(NotFound, match="remembers no example"):
+    with pytest.raises(NotFound, match="Nothing is remembered"):
         shop.refresh("sentiment")
     close(shop)
 
@@ -216,3 +220,91 @@ def test_a_killed_refresh_is_made_good_by_the_next(trained: Opened, tmp_path: Pa
     assert verify(again.store.registry).whole
     assert list(again.store.run_folder("sentiment").iterdir()) == []
     close(again)
+
+
+def test_counts_of_the_trunk_outlive_pruning_and_other_attempts(trained: Opened) -> None:
+    shop = trained()
+    updated(shop, 2)
+    assert shop.reason_to_refresh("sentiment") is not None
+    kept_back = trained("learn.first.learning_rate=1e-9").train("sentiment")
+    assert not kept_back.verdict.promote
+    assert shop.reason_to_refresh("sentiment") is not None, "a training that is not live resets nothing"
+    updated(shop)
+    prune(shop.store.registry, 1, grace=0)
+    assert shop.reason_to_refresh("sentiment") is not None
+
+
+@pytest.mark.parametrize("flag", ["model.max_tokens=24", "model.taps=[1.0]"])
+def test_settings_that_the_live_release_was_not_made_with_do_not_come_in_by_a_refresh(
+    trained: Opened, flag: str
+) -> None:
+    updated(trained(), 2)
+    shop = trained(flag)
+    assert shop.reason_to_refresh("sentiment") is None
+    with pytest.raises(ConfigurationError, match="the live release was trained with"):
+        shop.refresh("sentiment")
+
+
+@pytest.mark.parametrize("mix", [0.0, 0.5])
+def test_all_that_is_remembered_is_learned_however_little_an_update_mixes_in(trained: Opened, mix: float) -> None:
+    shop = trained(*PAST_THE_GATE)
+    champion = updated(shop)
+    release = trained(*PAST_THE_GATE, f"learn.memory.mix={mix}").refresh("sentiment")
+    assert window_of(shop, release).remembered == len(memory_of(shop, champion))
+
+
+def test_a_rollback_across_a_refresh_is_forced_and_undoes_it_alone(trained: Opened) -> None:
+    shop = trained(*PAST_THE_GATE)
+    champion = updated(shop, 2)
+    fresh = shop.refresh("sentiment")
+    assert fresh.verdict.promote, fresh.verdict.reasons
+    registry = shop.store.registry
+    with pytest.raises(Refused, match="another trunk"):
+        registry.rollback("sentiment", fresh.id, "test")
+    assert registry.rollback("sentiment", fresh.id, "test", force=True).id == champion.id
+    assert registry.pending("sentiment", shop.store.events.head()) == ()
+    assert {part.outcome for part in registry.consumed("sentiment")} == {"promoted"}
+    assert shop.reason_to_refresh("sentiment") is None, "it was tried"
+    assert updated(shop).parent == champion.id
+
+
+def test_a_refresh_that_fails_takes_nothing_from_the_update_before_it(
+    trained: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> Release:
+        raise Locked("sentiment is being updated.", "By another process.")
+
+    shop = trained(*PAST_THE_GATE)
+    start = shop.store.events.head()
+    shop.ingest(reviews(start, start + DELTA), REVIEW)
+    monkeypatch.setattr(OpenWorkspace, "refresh", locked)
+    flags = [word for flag in (*TUNED, *PAST_THE_GATE, "learn.trunk.refresh=1.5") for word in ("--set", flag)]
+    ran = CliRunner().invoke(app, ["update", "sentiment", "-w", str(tmp_path / "shop"), "--json", *flags])
+    assert ran.exit_code == 0, ran.output
+    told = orjson.loads(ran.stdout)
+    assert told["promote"]
+    assert told["refresh"] == {"error": "sentiment is being updated."}
+    assert shop.release_of("sentiment") == told["id"]
+
+
+@pytest.mark.parametrize("value", ["0.5", "1"])
+def test_a_ratio_that_is_always_reached_is_refused(trained: Opened, value: str) -> None:
+    with pytest.raises(ConfigurationError, match="followed by a refresh"):
+        trained(f"learn.trunk.refresh={value}")
+
+
+def test_classes_that_came_by_updates_are_the_refreshed_head_s_too(tmp_path: Path, tiny_backbone: Path) -> None:
+    flags = (*TUNED, *PAST_THE_GATE, "judge.gate.max_taken=1.0", "model.units=0", "model.words=0")
+    shop = make_shop(tmp_path / "asked", tiny_backbone, ("intent",), flags)
+    shop.ingest(asked(0, 300, OLD), ASKED)
+    assert shop.train("intent").verdict.promote
+    shop.ingest(asked(300, 600), ASKED)
+    grown = shop.update("intent")
+    assert grown.verdict.promote, grown.verdict.reasons
+    fresh = shop.refresh("intent")
+    assert fresh.verdict.promote, fresh.verdict.reasons
+    assert {answer["label"] for answer in shop.predict("intent", ["台灯 lamp lamp", "shirt 衣服 shirt"])} == {
+        "lamps",
+        "sizes",
+    }
+    close(shop)

@@ -107,7 +107,10 @@ def test_updates_go_on_from_a_student_and_say_nothing_of_its_backbone(shop: Open
         assert bundle.facts.backbone == str(other)
         assert bundle.facts.teacher == student.parent, "an update keeps who taught it"
         taps = again(shop, [*QUICK, "model.taps=[1.0]", "model.max_tokens=16"]).settings
-        assert {words.split()[0] for words in overruled(bundle, taps)} >= {"model.max_tokens", "model.taps"}
+        assert {words.split()[0] for words in overruled(bundle.facts, bundle.tokens.max_tokens, taps)} >= {
+            "model.max_tokens",
+            "model.taps",
+        }
 
 
 def test_nothing_that_is_held_out_is_shown(shop: OpenWorkspace, monkeypatch: pytest.MonkeyPatch) -> None:

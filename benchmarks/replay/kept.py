@@ -6,6 +6,7 @@ not kept, so that metrics that read answers alone can be computed.
 """
 
 import base64
+import math
 import zlib
 from collections.abc import Iterable
 from dataclasses import replace
@@ -60,9 +61,9 @@ def _packed(outcomes: Iterable[Outcome]) -> str:
 def _outcomes(written: str, stream: Stream, head: Head) -> tuple[Outcome, ...]:
     """Of the stream's held-out examples, in its order, as many as there are answers."""
     answers = np.frombuffer(zlib.decompress(base64.b64decode(written)), np.uint8)
-    rows = list(chain.from_iterable(part.held_out for part in stream.increments))[: len(answers)]
+    asked = [row for row in chain.from_iterable(part.held_out for part in stream.increments) if row.label is not None]
     return tuple(
-        Outcome(row.id, head.number(row.label), float(said), float(said), (), category=row.category or "")
-        for row, said in zip(rows, answers, strict=True)
+        Outcome(row.id, head.number(row.label), float(said), math.nan, (), category=row.category or "")
+        for row, said in zip(asked[: len(answers)], answers, strict=True)
         if row.label is not None
     )

@@ -116,7 +116,21 @@ def test_classes_that_have_come_may_take_a_little_of_what_is_old(taken: int, for
     assert found.passed is kept, found.words
     assert found.numbers["taken"] == pytest.approx(taken / 800)
     assert found.numbers["gain"] == pytest.approx(-forgotten / 800), "what is taken is not forgotten"
-    assert f"take {taken / 800:.1%} of what was right" in found.words
+    assert f"{taken / 800:.1%} of the old answers were right and are now of a class that has come" in found.words
+
+
+def test_what_new_classes_take_is_a_share_of_all_and_refuses_beyond_noise_only() -> None:
+    truth = [place % 2 for place in range(800)]
+    was = [true if place % 4 < 2 else 1 - true for place, true in enumerate(truth)]
+    for taken, undecided, passed in ((16, False, True), (20, True, False), (40, False, False)):
+        right = [place for place in range(800) if was[place] == truth[place]][:taken]
+        said = [2 if place in set(right) else answer for place, answer in enumerate(was)]
+        verdict = decided(
+            of_classes(list(zip(truth, said, strict=True)), 3), of_classes(list(zip(truth, was, strict=True)), 2)
+        )
+        found = finding_of(verdict, "bound on old")
+        assert found.numbers["taken"] == pytest.approx(taken / 800)
+        assert (found.passed, verdict.undecided) == (passed, undecided), found.words
 
 
 def test_flips_among_near_ties_pass_the_smoothed_bound_but_not_the_plain_one() -> None:

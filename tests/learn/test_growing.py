@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from freshtune.learn import challenger
-from freshtune.learn.challenger import Learn, Lesson, grow, tune
+from freshtune.learn.challenger import Learn, Lesson, begin_again, grow, tune
 from freshtune.learn.fit import Fit, predict
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.divergence import divergence
@@ -112,6 +112,28 @@ def test_where_a_head_begins_again_new_labels_weigh_no_more_than_old_ones(folder
     assert torch.equal(found[1.0], found[2.0])
     assert torch.equal(found[1.0], found[5.0])
     assert not torch.allclose(found[1.0], found[0.5], atol=1e-3), "less is as the recipe says"
+
+
+def test_a_head_that_begins_again_keeps_what_its_inner_layer_sees_and_is_fitted_as_a_first_one(folder: Path) -> None:
+    found = {}
+    for first, later in ((3, 9), (3, 2), (4, 9)):
+        model = open_toy(folder)
+        model.widen_head(4, 0)
+        material = lesson(model, GROWN)
+        teacher = widened(predict(model, LAYERS, material.inputs), GROWN.outputs)
+        before = model.head.inner.weight.detach().clone()
+        torch.manual_seed(first + later)  # whatever was drawn before has no part in it
+        begin_again(model, GROWN, material)
+        assert torch.equal(model.head.inner.weight, before)
+        assert not model.head.outer.weight.any()
+        how = replace(LEARN, first=replace(LEARN.fit, epochs=first), fit=replace(LEARN.fit, epochs=later))
+        fresh = open_toy(folder)
+        fresh.widen_head(4, 0)
+        fresh.head.inner.load_state_dict({"weight": before * 0 + 0.1, "bias": torch.zeros(4)})
+        tune(fresh, LAYERS, GROWN, material, teacher, how)
+        found[first, later] = fresh.head.weight.detach().clone()
+    assert torch.equal(found[3, 9], found[3, 2]), "how an update runs has no part in it"
+    assert not torch.equal(found[3, 9], found[4, 9])
 
 
 def test_a_teacher_is_heard_about_the_classes_that_it_knows_alone() -> None:

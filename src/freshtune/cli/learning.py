@@ -32,7 +32,7 @@ from freshtune.cli.terminal import (
     say,
     table,
 )
-from freshtune.errors import UsageError
+from freshtune.errors import FreshtuneError, UsageError
 from freshtune.phases import Phases
 
 if TYPE_CHECKING:
@@ -104,10 +104,26 @@ def update(
     if not as_json:
         _told(release, shop, phases, as_json)
     note(f"{due} It is refreshed now; {release.id} answers meanwhile. Never to do so: learn.trunk.refresh = 0")
-    with progress() as further:
-        refreshed = shop.refresh(task, further)
-    document = _document(release, phases) | {"refresh": _document(refreshed, further)}
-    return say(document, as_json, lambda: _text(refreshed, shop, further))
+    return _refreshed(release, shop, phases, as_json)
+
+
+def _refreshed(release: "Release", shop: "freshtune.OpenWorkspace", phases: Phases, as_json: bool) -> None:
+    """Refresh after an update that is live; whatever becomes of it, the update is told, and has gone well."""
+    document = _document(release, phases)
+    try:
+        with progress() as further:
+            refreshed = shop.refresh(release.task, further)
+    except FreshtuneError as error:
+        note(f"The update stands; the refresh did not come to its end. {error.what} {error.why}")
+        return say(document | {"refresh": {"error": error.what}}, as_json, lambda: None)
+    except KeyboardInterrupt:
+        say(document, as_json, lambda: None)
+        raise
+    document["refresh"] = _document(refreshed, further)
+    say(document, as_json, lambda: _text(refreshed, shop, further))
+    if not refreshed.verdict.promote:
+        note(next_step(refreshed))
+    return None
 
 
 @command

@@ -53,7 +53,7 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
             bundle = bundle_of(shop, champion, settings.model, cache)
             require_same_head(task, bundle)
             require_update(settings.learn, bundle.facts)
-            for words in overruled(bundle, settings):
+            for words in overruled(bundle.facts, bundle.tokens.max_tokens, settings):
                 phases.on_remark(words)
             within = range_of_run(shop, task, range_to_learn(shop, task, settings))
             for later in others_pending(shop, task, within):
@@ -103,7 +103,7 @@ def refresh(shop: Workspace, task: Task, settings: Settings, phases: Phases | No
             champion = live(shop, task)
             bundle = bundle_of(shop, champion, settings.model, cache)
             require_same_head(task, bundle)
-            require_refreshable(task, settings.learn, bundle.facts)
+            require_refreshable(task, settings, bundle.facts, bundle.tokens.max_tokens)
             here = shop.registry.watermark(task.name)
             nothing_new = range_of_run(shop, task, LogRange(here, here))
             before = Rehearsal.read(bundle.folder / REHEARSAL)

@@ -9,7 +9,7 @@ from freshtune.model.families import tapped_layers
 from freshtune.model.trunk_cache import TrunkCache
 from freshtune.records import LogRange, Release
 from freshtune.settings import ModelSettings, Settings
-from freshtune.ship.bundle import Bundle, open_bundle
+from freshtune.ship.bundle import Bundle, ModelFacts, open_bundle
 from freshtune.ship.checkout import checkout
 from freshtune.ship.consumption import lifting, unconsumed
 from freshtune.tasks import Growing, Task, answering, class_names
@@ -55,17 +55,21 @@ def cut_of(settings: Settings, layers: int) -> int:
     return cut
 
 
-def overruled(bundle: Bundle, settings: Settings) -> Iterator[str]:
-    """In a sentence each: settings that say something else than the champion, whose trunk an update keeps."""
-    model, layers = settings.model, bundle.facts.layers
+def overruled(facts: ModelFacts, max_tokens: int, settings: Settings) -> Iterator[str]:
+    """In a sentence each: settings that say something else than the champion, whose trunk an update keeps.
+
+    Args:
+        facts, max_tokens: the champion's.
+    """
+    model, layers = settings.model, facts.layers
     fixed = {
-        "backbone": (model.backbone, bundle.facts.backbone),
-        "max_tokens": (model.max_tokens, bundle.tokens.max_tokens),
-        "taps": (tapped_layers(model.taps, layers) or (layers,), bundle.facts.taps),
+        "backbone": (model.backbone, facts.backbone),
+        "max_tokens": (model.max_tokens, max_tokens),
+        "taps": (tapped_layers(model.taps, layers) or (layers,), facts.taps),
     }
     if model.cut is not None:
-        fixed["cut"] = cut_of(settings, layers), bundle.facts.cut
-    if bundle.facts.teacher:  # a student's own is named beside its teacher, not in the settings of the whole workspace
+        fixed["cut"] = cut_of(settings, layers), facts.cut
+    if facts.teacher:  # a student's own is named beside its teacher, not in the settings of the whole workspace
         del fixed["backbone"]
     for name, (wanted, kept) in fixed.items():
         if wanted != kept:

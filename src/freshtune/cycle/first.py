@@ -59,7 +59,8 @@ def first_model(
     cut = cut_of(settings, model.layers)
     if cut == model.layers:
         model.widen_head(of.units, table_rows(of.words, head.outputs))
-    facts = ModelFacts(of.backbone, cut, model.architecture.as_json(), teacher.release if teacher else "")
+    taught_by = teacher.release if teacher else ""
+    facts = ModelFacts(of.backbone, cut, model.architecture.as_json(), taught_by, settings.learn.adapt.on)
     tuned = settings.learn.trunk.share > 0 and teacher is None
     if tuned:
         some = _some(examples, settings.learn.trunk.most)

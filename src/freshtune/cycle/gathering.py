@@ -120,12 +120,10 @@ def recall(
     distance: Callable[[Sequence[Example]], float],
     all_of_it: bool = False,
 ) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
-    """The memory without what comes again, and what of it mixes with what is new; as much as may be where all of it
-    is asked for."""
+    """The memory without what comes again, and what of it mixes with what is new."""
     again = {example.id for example in new}
     kept = tuple(row for row in before.memory if row.id not in again)
-    count = max(len(new), len(kept) if all_of_it else 0)
-    return kept, memory.recall(kept, count, lambda: distance(new))
+    return kept, memory.recall(kept, None if all_of_it else len(new), lambda: distance(new))
 
 
 def quarantined(shop: Workspace, task: Task, lifted: Collection[str] = ()) -> list[LogRange]:

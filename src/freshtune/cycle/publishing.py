@@ -10,11 +10,13 @@ from pathlib import Path
 from freshtune import record_json
 from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.trial import Judged
+from freshtune.errors import NotFound
 from freshtune.records import Release
 from freshtune.settings import Settings, recipe_digest
 from freshtune.ship.artefacts import digest_of
 from freshtune.ship.bundle import REHEARSAL, TOP, TRUNK
 from freshtune.ship.model_card import DATA_WINDOW, DataWindow
+from freshtune.ship.registry_reader import RegistryReader
 from freshtune.ship.release_rows import ReleaseDraft
 from freshtune.tasks import Task
 from freshtune.workspace import Workspace
@@ -50,8 +52,9 @@ def publish(
     folder = files[TOP].parent
     own = folder / REHEARSAL, folder / DATA_WINDOW
     gathered.after.write(own[0])
-    own[1].write_bytes(record_json.dumps(_window(gathered)))
     trunk = digest_of(files[TRUNK])
+    before = window_of(shop.registry, champion.id) if champion and champion.trunk == trunk else None
+    own[1].write_bytes(record_json.dumps(_window(gathered, before)))
     parent = None if champion is None else champion.id
     draft = ReleaseDraft(
         task=gathered.delta.task,
@@ -67,7 +70,20 @@ def publish(
     return shop.registry.promote(release.id, parent, by="gate") if judged.verdict.promote else release
 
 
-def _window(gathered: Gathered) -> DataWindow:
+def window_of(registry: RegistryReader, release: str) -> DataWindow | None:
+    """What a release says of the data that it learned from; None where it says nothing, or its files were pruned."""
+    try:
+        return record_json.loads(DataWindow, registry.load_file(release, DATA_WINDOW).read_bytes())
+    except NotFound:
+        return None
+
+
+def _window(gathered: Gathered, before: DataWindow | None) -> DataWindow:
+    """What a release learned from.
+
+    Args:
+        before: the champion's, where its trunk stays.
+    """
     delta = gathered.delta
     times: list[datetime] = [
         example.time for example in (*delta.labelled, *delta.unlabelled, *delta.held_out) if example.time is not None
@@ -80,4 +96,6 @@ def _window(gathered: Gathered) -> DataWindow:
         unlabelled=len(delta.unlabelled),
         held_out=len(delta.held_out),
         remembered=len(gathered.remembered),
+        known_to_trunk=before.known_to_trunk if before else len(gathered.to_learn),
+        since_trunk=before.since_trunk + len(delta.labelled) if before else 0,
     )

@@ -42,6 +42,7 @@ rule has shown harm the release is neither promoted nor refused: what it learned
 next, and judged by more.
 """
 
+import math
 from collections.abc import Callable
 from statistics import NormalDist
 
@@ -124,7 +125,8 @@ def _bound_on_old(case: Case) -> Finding:
         )
     most_taken = settings.max_taken * noise_of(number, settings.enough_old)
     passed = numbers["bound"] > -allowance and gain > -allowance and taken <= most_taken
-    shown = most < 0 or taken > most_taken
+    sure = taken - NormalDist().inv_cdf(settings.confidence) * math.sqrt(taken * (1 - taken) / number)
+    shown = most < 0 or sure > most_taken
     words = "What is old is kept" if passed else "It has forgotten" if shown else "It may have forgotten"
     words += (
         f": {case.primary} on {number} old {units} changed by {points(gain)}; the one-sided {settings.confidence:.0%} "
@@ -135,8 +137,8 @@ def _bound_on_old(case: Case) -> Finding:
     if pair.champion.probabilities.shape[1] < case.pairs[OLD].challenger.probabilities.shape[1]:
         numbers["taken"] = taken
         words += (
-            f" That is among the classes that both know. Classes that have come take {taken:.1%} of what was right; at "
-            f"most {most_taken:.1%} may be."
+            f" That is among the classes that both know. {taken:.1%} of the old answers were right and are now of a "
+            f"class that has come; at most {most_taken:.1%} may be."
         )
     return Finding(rule, passed, numbers, words, shown=shown)
 

@@ -61,20 +61,27 @@ class TrunkTuning:
     Attributes:
         share: of the tuned weights in the average; 0 trains nothing and keeps the pretrained trunk.
         most: examples that it learns from at most, evenly over classes and categories: what bounds its price.
-        refresh: the trunk is made again once its shop has learned so many times what it knew when it was made; 0 never.
+        refresh: the trunk is made again once its shop knows so many times what it knew when that was made, or what it
+            remembers where that is less; 0 never.
         adapter: which weights learn; one that merges.
         fit: how the loop runs.
     """
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.5
     most: Annotated[int, Field(ge=1)] = 2_000
-    refresh: Annotated[float, Field(ge=0)] = 2.0
+    refresh: Annotated[float, Field(ge=0)] = 4.0
     adapter: Adapter = Full()
     fit: Fit = Fit(epochs=1, learning_rate=1e-4)
 
     def __post_init__(self) -> None:
         if not self.adapter.merges:
             raise cannot_merge(self.adapter)
+        if 0 < self.refresh <= 1:
+            raise ConfigurationError(
+                f"learn.trunk.refresh is {self.refresh:g}.",
+                "A shop knows once what it knew at once, so that every update would be followed by a refresh.",
+                "Set it above 1, such as 4.0, or to 0 for no refresh.",
+            )
 
 
 @dataclass(frozen=True)
@@ -85,7 +92,7 @@ class Learn:
 
     Attributes:
         trunk: how the trunk is made where there is no champion.
-        first: how the loop runs where there is no champion, over all history.
+        first: how the loop runs where there is no champion, over all history, and where a head begins again.
         fit: how it runs in an update.
         adapter: which weights learn.
         losses: terms of the sum.

@@ -52,8 +52,9 @@ class Fit:
         clip: gradients are scaled down to this norm.
         evaluate_every: steps between two looks at the development data.
         patience: looks without a lower loss after which it stops.
-        skip_sure: an example to whose label the model gave at least this probability in the first epoch is left out of
-            the later ones; 1 leaves out none.
+        skip_sure: an example to whose label the model gave at least this likelihood in the first epoch (exp of minus
+            its cross-entropy; on a scale its mean over the thresholds) is left out of all terms of the later ones; 1
+            leaves out none.
         checkpoint_seconds: a checkpoint is written when this long has passed since the last.
         seed: of order, dropout and new heads.
     """

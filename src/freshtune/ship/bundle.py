@@ -49,12 +49,14 @@ class ModelFacts:
         cut: layers of the trunk.
         architecture: of the whole model, see ``model.families.Architecture``.
         teacher: the release that taught it, where it is a student; else empty.
+        adapted: its network has read the shop's own texts before it learned the task.
     """
 
     backbone: str
     cut: int
     architecture: Mapping[str, Json]
     teacher: str = ""
+    adapted: bool = False
 
     @property
     def layers(self) -> int:
@@ -73,7 +75,11 @@ class ModelFacts:
         if not isinstance(architecture, dict):
             raise IntegrityError("model.json does not describe an architecture.")
         return ModelFacts(
-            str(described["backbone"]), int(str(described["cut"])), architecture, str(described.get("teacher", ""))
+            str(described["backbone"]),
+            int(str(described["cut"])),
+            architecture,
+            str(described.get("teacher", "")),
+            bool(described.get("adapted", False)),
         )
 
 
@@ -100,6 +106,7 @@ def write_first(model: "TextModel", tokens: Tokens, head: Head, facts: ModelFact
         "pooling": str(model.architecture.pooling),
         "architecture": dict(facts.architecture),
         **({"teacher": facts.teacher} if facts.teacher else {}),
+        **({"adapted": True} if facts.adapted else {}),
     }
     _write_description(described, folder)
 

@@ -2,10 +2,16 @@
 
 import gzip
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 _LEVEL = 6
 """What a higher level saves of weights is less than a hundredth, for three times the work."""
+
+
+ENDING = 8
+"""Bytes at the end of a gzip file that say what it must hold."""
 
 
 def deflate(source: Path, target: Path) -> None:
@@ -26,10 +32,19 @@ def inflate(source: Path, target: Path) -> None:
     """The reverse of :func:`deflate`.
 
     Raises:
-        OSError: the source is no whole gzip file; EOFError and zlib.error for one that was cut or changed.
+        gzip.BadGzipFile, EOFError, zlib.error: the source is no gzip file, or was cut or changed.
     """
     with gzip.open(source, "rb") as small, target.open("wb") as plain:
         shutil.copyfileobj(small, plain, 1 << 20)
+
+
+def ending(content: Path) -> bytes:
+    """The last bytes of a file once it is deflated, by whatever zlib: its CRC-32 and its length."""
+    crc, length = 0, 0
+    with content.open("rb") as plain:
+        while block := plain.read(1 << 20):
+            crc, length = zlib.crc32(block, crc), length + len(block)
+    return struct.pack("<LL", crc, length & 0xFFFFFFFF)
 
 
 def deflated_bytes(content: Path) -> int:

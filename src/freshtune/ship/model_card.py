@@ -46,6 +46,8 @@ class DataWindow:
         events: events in the range that concern the task.
         labelled, unlabelled, held_out: examples made of them.
         remembered: older examples that were mixed in.
+        known_to_trunk: examples that were known when its trunk was made; 0 where nothing says so.
+        since_trunk: those that were learned since, by tops alone.
     """
 
     first: datetime | None
@@ -55,6 +57,8 @@ class DataWindow:
     unlabelled: int
     held_out: int
     remembered: int = 0
+    known_to_trunk: int = 0
+    since_trunk: int = 0
 
 
 def model_card(release: Release, described: Mapping[str, Json], window: DataWindow | None) -> str:
@@ -176,6 +180,18 @@ def _decision(release: Release) -> tuple[str, str]:
     return "refused it", "未通过"
 
 
+def _positions(release: Release) -> str:
+    if release.range.since == release.range.upto:
+        return f"none; the trunk was made again from what was remembered at {release.range.upto:,}"
+    return f"after {release.range.since:,} up to {release.range.upto:,}"
+
+
+def _remembered(release: Release) -> str:
+    if release.range.since == release.range.upto:
+        return "remembered examples learned again"
+    return "older examples mixed in, against forgetting"
+
+
 def _data(release: Release, window: DataWindow | None) -> str:
     lines = [
         "## Data",
@@ -185,14 +201,14 @@ def _data(release: Release, window: DataWindow | None) -> str:
         "",
         "| what | value |",
         "|---|---|",
-        f"| positions in the shop's event log | after {release.range.since:,} up to {release.range.upto:,} |",
+        f"| positions in the shop's event log | {_positions(release)} |",
     ]
     if window is not None:
         lines += [
             f"| time of the events | {_span(window)} |",
             f"| events of this task | {window.events:,} |",
             f"| labelled examples learned from | {window.labelled:,} |",
-            f"| older examples mixed in, against forgetting | {window.remembered:,} |",
+            f"| {_remembered(release)} | {window.remembered:,} |",
             f"| unlabelled examples | {window.unlabelled:,} |",
             f"| examples newly held out | {window.held_out:,} |",
         ]

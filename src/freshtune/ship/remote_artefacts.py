@@ -1,5 +1,6 @@
 """Artefacts on any fsspec file system, and the one way to open a store by its address."""
 
+import gzip
 import tempfile
 import time
 import zlib
@@ -11,7 +12,7 @@ import fsspec
 
 from freshtune.errors import FreshtuneError, IntegrityError, UsageError
 from freshtune.ship.artefacts import DIGEST, ArtefactStore, FolderStore, Stored, damaged, digest_of, missing, place
-from freshtune.ship.deflation import deflate, inflate
+from freshtune.ship.deflation import ENDING, deflate, ending, inflate
 
 
 def open_artefacts(url: str | Path, cache: Path | None = None) -> ArtefactStore:
@@ -53,13 +54,13 @@ class RemoteStore:
 
     def put(self, content: Path | bytes) -> str:
         digest = self._near.put(content)
-        with tempfile.TemporaryDirectory() as folder:
-            small = Path(folder) / "deflated"
-            deflate(self._near.path(digest), small)
-            # Not every file system shows an upload whole or not at all: one of another size was cut short.
-            if not self.exists(digest) or self._filesystem.size(self._key(digest)) != small.stat().st_size:
-                self._filesystem.makedirs(self._key(digest).rsplit("/", 1)[0], exist_ok=True)
-                self._filesystem.put_file(str(small), self._key(digest))
+        local, key = self._near.path(digest), self._key(digest)
+        # Not every file system shows an upload whole or not at all: one that does not end as it must was cut short.
+        if not self.exists(digest) or self._filesystem.cat_file(key, start=-ENDING) != ending(local):
+            with tempfile.TemporaryDirectory() as folder:
+                deflate(local, Path(folder) / "deflated")
+                self._filesystem.makedirs(key.rsplit("/", 1)[0], exist_ok=True)
+                self._filesystem.put_file(str(Path(folder) / "deflated"), key)
         return digest
 
     def path(self, digest: str) -> Path:
@@ -108,7 +109,7 @@ class RemoteStore:
             raise missing(digest) from error
         try:
             inflate(small, whole)
-        except (OSError, EOFError, zlib.error) as error:
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise damaged(digest) from error
         if digest_of(whole) != digest:
             raise damaged(digest)

@@ -36,11 +36,12 @@ class Memory(Protocol):
         """
 
     def recall(
-        self, kept: Sequence[Standing], new: int, distance: Callable[[], float] = lambda: 0.0
+        self, kept: Sequence[Standing], new: int | None, distance: Callable[[], float] = lambda: 0.0
     ) -> tuple[Standing, ...]:
         """The remembered examples that mix with ``new`` new ones, the same ones each time.
 
         Args:
+            new: None asks for all of them: something begins again.
             distance: gives how far the new ones lie from what is known, in [0, 1]; asked only where it counts.
         """
 

@@ -31,7 +31,7 @@ class NoMemory:
     def recall(
         self,
         kept: Sequence[Standing],  # noqa: ARG002
-        new: int,  # noqa: ARG002
+        new: int | None,  # noqa: ARG002
         distance: Callable[[], float] = lambda: 0.0,  # noqa: ARG002
     ) -> tuple[Standing, ...]:
         return ()

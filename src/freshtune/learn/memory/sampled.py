@@ -26,14 +26,16 @@ class Sampled:
     max_mix: Annotated[float, Field(ge=0)] = 0.0
 
     def recall(
-        self, kept: Sequence[Standing], new: int, distance: Callable[[], float] = lambda: 0.0
+        self, kept: Sequence[Standing], new: int | None, distance: Callable[[], float] = lambda: 0.0
     ) -> tuple[Standing, ...]:
-        """A fair sample, the same one each time.
+        """A fair sample, the same one each time; all that is kept where ``new`` is None.
 
         Not even over the strata but in the memory's own proportions: where much is remembered of a category, much can
         be forgotten of it. Its size grows from ``mix`` to ``max_mix`` in proportion to the distance, which is not asked
         where ``max_mix`` is no larger.
         """
+        if new is None:
+            return tuple(sorted(kept, key=by_hash))
         share = self.mix
         if self.max_mix > self.mix and kept and new:
             share += (self.max_mix - self.mix) * min(max(distance(), 0.0), 1.0)
