@@ -19,6 +19,12 @@ settings.register_profile("freshtune", deadline=None, derandomize=True, database
 settings.load_profile("freshtune")
 
 
+@pytest.fixture(autouse=True)
+def _keeps_its_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that runs inside the tests' own process would lower it for all that come after."""
+    monkeypatch.setattr(os, "nice", lambda _: 0, raising=False)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data; the test is skipped where it is absent."""
