@@ -14,7 +14,7 @@ from freshtune.model.predictor import Predictor
 from freshtune.model.trunk_cache import TrunkCache
 from freshtune.records import Example, Json, Release
 from freshtune.settings import read_settings
-from freshtune.ship.bundle import SERVED
+from freshtune.ship.bundle import SERVED, TOP
 from freshtune.ship.changes import top_weights
 from freshtune.ship.deflation import deflated_bytes
 from freshtune.workspace import create_workspace
@@ -47,15 +47,12 @@ class FreshtuneLoop:
         self._checks = EventChecks(tasks, self._shop.masker, self._settings.intake.limits)
         self._cache = TrunkCache(setting.folder / "read", _CACHE_BYTES)
         self._unlabelled: set[str] = set()
-        self._served: set[str] = set()
-        self.update_bytes = 0
 
     def begin(self, history: tuple[Example, ...], judges: tuple[Example, ...]) -> None:
         self._ingest((*history, *judges))
         release = cycle.train(self._shop, self._task, self._settings)
         if not release.verdict.promote:
             self._shop.registry.promote(release.id, None, "replay", "the stream goes on from it", force=True)
-        self._fetch()
 
     def arrive(self, texts: tuple[Example, ...]) -> None:
         self._ingest(texts)
@@ -70,11 +67,9 @@ class FreshtuneLoop:
             cycle.update(self._shop, self._task, self._settings)
         except NotFound as waits:
             sys.stderr.write(f"{waits}\n")
-        self.update_bytes = self._fetch()
         if why := cycle.reason_to_refresh(self._shop, self._task, self._settings):
             verdict = cycle.refresh(self._shop, self._task, self._settings).verdict
             sys.stderr.write(f"{why} Refreshed: {'promoted' if verdict.promote else ' '.join(verdict.reasons)}\n")
-            self.update_bytes += self._fetch()
 
     @property
     def predictor(self) -> Predictor:
@@ -85,11 +80,13 @@ class FreshtuneLoop:
     def trained_parameters(self) -> int:
         return sum(int(weight.size) for weight in top_weights(self._shop.registry, self._live().id).values())
 
-    def _fetch(self) -> int:
-        """Bytes that go to one who has served all live releases so far, and is to serve this one."""
-        files = self._shop.registry.files(self._live().id)
-        fresh = {digest for name, digest in files.items() if name in SERVED} - self._served
-        self._served |= fresh
+    @property
+    def update_bytes(self) -> int:
+        """Of what goes to one who serves the live release's parent and is to serve it; of a first one, its top."""
+        release = self._live()
+        parent = self._shop.registry.files(release.parent) if release.parent else release.artefacts
+        known = {digest for name, digest in parent.items() if release.parent or name != TOP}
+        fresh = {digest for name, digest in release.artefacts.items() if name in SERVED} - known
         return sum(deflated_bytes(self._shop.registry.artefacts.path(digest)) for digest in fresh)
 
     def _live(self) -> Release:
