@@ -25,6 +25,20 @@ def _keeps_its_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "nice", lambda _: 0, raising=False)
 
 
+@pytest.fixture
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What freshtune keeps for the whole machine is kept for this run of the tests."""
+    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
+
+
+@pytest.fixture(scope="module")
+def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a network small enough for tests."""
+    from tests.small_shop import backbone
+
+    return backbone(tmp_path_factory.mktemp("backbone"))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data; the test is skipped where it is absent."""

@@ -25,7 +25,9 @@ from freshtune.ship.hub_layout import export_hub
 from freshtune.ship.prune import prune
 from freshtune.ship.registry import Registry
 from freshtune.ship.verify import verify
-from tests.small_shop import REVIEW, backbone, close, make_shop, reviews
+from tests.small_shop import REVIEW, close, make_shop, reviews
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 UNMERGED = {
     "bottleneck": ("{name='bottleneck', size=4, k=1}", "size=8"),
@@ -40,16 +42,6 @@ LOW_RANK = {
 }
 TEXTS = ["手机 很好 lovely，excellent", "shirt awful 讨厌，broken", "lamp comfy brisk"]
 WIDE = ("judge.gate.max_old_loss=0.9", "judge.gate.max_nll_rise=90", "judge.gate.max_flips=1.0")
-
-
-@pytest.fixture(scope="module")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return backbone(tmp_path_factory.mktemp("backbone"))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
 
 
 @pytest.fixture

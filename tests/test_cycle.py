@@ -24,7 +24,6 @@ from tests.small_shop import (
     LAYERS,
     REVIEW,
     STARRED,
-    backbone,
     close,
     graded,
     make_shop,
@@ -32,17 +31,9 @@ from tests.small_shop import (
     starred,
 )
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 HISTORY, DELTA = 500, 200
-
-
-@pytest.fixture(scope="module")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return backbone(tmp_path_factory.mktemp("backbone"))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
 
 
 @pytest.fixture

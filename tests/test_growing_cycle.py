@@ -23,6 +23,8 @@ from freshtune.tasks.split_key import normalised
 from tests.serve.waiting import until
 from tests.small_shop import ASKED, INTENTS, asked, backbone, close, make_shop
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 OLD, NEW = ("refund", "delivery", "sizes"), ("books", "lamps")
 QUESTIONS = {
     "refund": "angry 破损 angry",
@@ -40,11 +42,6 @@ FLAGS = (
     "model.units=0",
     "model.words=0",
 )
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,9 @@ from freshtune.model.predictor import Input
 from freshtune.records import Json
 from freshtune.ship.changes import top_weights
 from freshtune.ship.verify import verify
-from tests.small_shop import GRADED, REVIEW, STARRED, backbone, close, graded, make_shop, reviews, starred
+from tests.small_shop import GRADED, REVIEW, STARRED, close, graded, make_shop, reviews, starred
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 HISTORY = 300
 LONG = 100_000
@@ -102,16 +104,6 @@ def hostile(task: str) -> dict[str, Rows]:
         "one endless word": told(task, "w", [f"{sign}" * LONG for sign in "好x。😡"], [one, other] * 2),
         "symbols": told(task, "x", ["😡" * number for number in range(1, 31)], [other] * 30),
     }
-
-
-@pytest.fixture(scope="module")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return backbone(tmp_path_factory.mktemp("backbone"))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
 
 
 @contextmanager

@@ -13,23 +13,15 @@ from freshtune.learn.memory import MEMORIES
 from freshtune.records import Delta, LogRange, Release
 from freshtune.ship.bundle import REHEARSAL
 from freshtune.ship.verify import verify
-from tests.small_shop import REVIEW, backbone, close, make_shop, reviews
+from tests.small_shop import REVIEW, close, make_shop, reviews
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 HISTORY, DELTA = 400, 120
 NO_PAST = (
     "learn.memory={name='none'}",
     "learn.losses=[{name='supervised'}, {name='distillation', remembered=0.0, new=0.5}]",
 )
-
-
-@pytest.fixture(scope="module")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return backbone(tmp_path_factory.mktemp("backbone"))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
 
 
 @pytest.fixture

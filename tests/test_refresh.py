@@ -24,7 +24,9 @@ from freshtune.ship.prune import prune
 from freshtune.ship.registry import Refused
 from freshtune.ship.update_lock import Locked
 from freshtune.ship.verify import verify
-from tests.small_shop import ASKED, REVIEW, asked, backbone, close, make_shop, reviews
+from tests.small_shop import ASKED, REVIEW, asked, close, make_shop, reviews
+
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 HISTORY, DELTA = 320, 200
 OLD = ("refund", "delivery", "sizes")
@@ -35,16 +37,6 @@ TUNED = (
 )  # fmt: skip
 PAST_THE_GATE = ("judge.gate.max_old_loss=1.0", "judge.gate.max_negative_flips=1.0", "judge.gate.max_nll_rise=9.0")
 Opened = Callable[..., OpenWorkspace]
-
-
-@pytest.fixture(scope="module")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return backbone(tmp_path_factory.mktemp("backbone"))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
 
 
 @pytest.fixture

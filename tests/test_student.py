@@ -27,6 +27,8 @@ from freshtune.settings import read_settings
 from freshtune.ship.verify import verify
 from tests.small_shop import REVIEW, STARRED, backbone, close, make_shop, reviews, starred
 
+pytestmark = pytest.mark.usefixtures("own_cache")
+
 HISTORY, SILENT, DELTA = 400, 600, 200
 QUICK = (
     "model.cut=2", "model.words=0", "model.units=0", "learn.adapter={name='head_only'}",
@@ -35,16 +37,6 @@ QUICK = (
 )  # fmt: skip
 STUDENT = (*QUICK, "learn.student.teacher=live", "learn.student.layers=1")
 ADAPTED = (*QUICK, "learn.adapt.on=true")
-
-
-@pytest.fixture(scope="module")
-def tiny_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return backbone(tmp_path_factory.mktemp("backbone"))
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("FRESHTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "freshtune-cache"))
 
 
 @pytest.fixture
