@@ -5,7 +5,7 @@ from functools import partial
 
 from freshtune.cycle.beginning import begun_with, require_a_beginning
 from freshtune.cycle.beside_teacher import beside_teacher
-from freshtune.cycle.champion import bundle_of, cores, live, overruled, require_same_head, trunk_cache
+from freshtune.cycle.champion import bundle_of, cores, opened, overruled
 from freshtune.cycle.extras import require_extra
 from freshtune.cycle.familiarity import brings_classes, distance_from, evidence_of
 from freshtune.cycle.gathering import gather, look, quarantined
@@ -43,15 +43,9 @@ def update(shop: Workspace, task: Task, settings: Settings, phases: Phases | Non
     require_extra("train", "An update")
     settings = settings.of(task.name)
     phases = phases or Phases()
-    with (
-        shop.registry.lock(task.name),
-        building(shop, task) as folder,
-        trunk_cache(shop, task, settings.model) as cache,
-    ):
+    with building(shop, task, settings.model) as (folder, cache):
         with phases("delta"):
-            champion = live(shop, task)
-            bundle = bundle_of(shop, champion, settings.model, cache)
-            require_same_head(task, bundle)
+            champion, bundle = opened(shop, task, settings.model, cache)
             require_update(settings.learn, bundle.facts)
             for words in overruled(bundle.facts, bundle.tokens.max_tokens, settings):
                 phases.on_remark(words)
@@ -94,15 +88,9 @@ def refresh(shop: Workspace, task: Task, settings: Settings, phases: Phases | No
     settings = settings.of(task.name)
     require_recipe(settings)
     phases = phases or Phases()
-    with (
-        shop.registry.lock(task.name),
-        building(shop, task) as folder,
-        trunk_cache(shop, task, settings.model) as cache,
-    ):
+    with building(shop, task, settings.model) as (folder, cache):
         with phases("delta"):
-            champion = live(shop, task)
-            bundle = bundle_of(shop, champion, settings.model, cache)
-            require_same_head(task, bundle)
+            champion, bundle = opened(shop, task, settings.model, cache)
             require_refreshable(task, settings, bundle.facts, bundle.tokens.max_tokens)
             here = shop.registry.watermark(task.name)
             nothing_new = range_of_run(shop, task, LogRange(here, here))
@@ -140,11 +128,7 @@ def train(shop: Workspace, task: Task, settings: Settings, phases: Phases | None
     settings = settings.of(task.name)
     require_recipe(settings)
     phases = phases or Phases()
-    with (
-        shop.registry.lock(task.name),
-        building(shop, task) as folder,
-        trunk_cache(shop, task, settings.model) as cache,
-    ):
+    with building(shop, task, settings.model) as (folder, cache):
         with phases("delta"):
             champion = shop.registry.live(task.name)
             teacher = teacher_of(shop, task, settings, cache)

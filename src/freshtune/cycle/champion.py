@@ -35,6 +35,19 @@ def bundle_of(shop: Workspace, release: Release, settings: ModelSettings, cache:
     return open_bundle(checkout(shop.registry, release.id, shop.checkouts), cache, cores(settings))
 
 
+def opened(shop: Workspace, task: Task, settings: ModelSettings, cache: TrunkCache) -> tuple[Release, Bundle]:
+    """The live release and its files, open to go on from.
+
+    Raises:
+        NotFound: there is none.
+        ConfigurationError: the task answers with other labels, or on another scale, than it.
+    """
+    champion = live(shop, task)
+    bundle = bundle_of(shop, champion, settings, cache)
+    require_same_head(task, bundle)
+    return champion, bundle
+
+
 def cut_of(settings: Settings, layers: int) -> int:
     """Layers of the trunk of a model that has so many in all.
 

@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from freshtune import record_json
+from freshtune.cycle.champion import trunk_cache
 from freshtune.cycle.gathering import Gathered
 from freshtune.cycle.trial import Judged
 from freshtune.errors import NotFound
+from freshtune.model.trunk_cache import TrunkCache
 from freshtune.records import Release
-from freshtune.settings import Settings, recipe_digest
+from freshtune.settings import ModelSettings, Settings, recipe_digest
 from freshtune.ship.artefacts import digest_of
 from freshtune.ship.bundle import REHEARSAL, TOP, TRUNK
 from freshtune.ship.model_card import DATA_WINDOW, DataWindow
@@ -25,8 +27,18 @@ _BUILDING = ".release-"
 
 
 @contextmanager
-def building(shop: Workspace, task: Task) -> Iterator[Path]:
-    """A folder for the files of one release, gone afterwards; the caller holds the task's lock."""
+def building(shop: Workspace, task: Task, settings: ModelSettings) -> Iterator[tuple[Path, TrunkCache]]:
+    """What it takes to make one release: the task's lock, a folder for its files, gone afterwards, and the cache.
+
+    Raises:
+        Locked: another process is updating this task.
+    """
+    with shop.registry.lock(task.name), _folder(shop, task) as folder, trunk_cache(shop, task, settings) as cache:
+        yield folder, cache
+
+
+@contextmanager
+def _folder(shop: Workspace, task: Task) -> Iterator[Path]:
     parent = shop.run_folder(task.name)
     parent.mkdir(parents=True, exist_ok=True)
     for leftover in parent.glob(f"{_BUILDING}*"):  # of a process that was killed

@@ -17,8 +17,9 @@ from freshtune.learn.batches import Batch, TrainingSet, assemble, epochs, length
 from freshtune.learn.losses import Loss
 from freshtune.learn.losses.ewc import Ewc
 from freshtune.learn.losses.importance import fisher, held_at, spaced
-from freshtune.learn.losses.supervised import Supervised, likelihood
+from freshtune.learn.losses.supervised import Supervised
 from freshtune.learn.losses.trained import Trained
+from freshtune.learn.memory.evidence import likelihoods_of
 from freshtune.learn.optimisers import Optimiser
 from freshtune.learn.optimisers.adamw import AdamW
 from freshtune.learn.schedules import Schedule, scheduled
@@ -143,8 +144,8 @@ def fit(
             clip_grad_norm_(state.descent.weights, settings.clip)
             state.descent.step(done + 1, scale)
             if not epoch and settings.skip_sure < 1:
-                likely = [likelihood(batch, told).numpy() for batch, told in zip(batches, logits, strict=True)]
-                state.sure[np.concatenate(step_rows)] = np.concatenate(likely) >= settings.skip_sure
+                rows, told = np.concatenate(step_rows), np.concatenate(logits)
+                state.sure[rows] = likelihoods_of(examples.head, told, examples.targets[rows]) >= settings.skip_sure
         state.progress = replace(state.progress, step=state.progress.step + 1)
         step = state.progress.step
         looked = None
@@ -229,7 +230,7 @@ def precision() -> AbstractContextManager[object]:
 
 def _gradient(
     model: "TextModel", cut: int, batches: Sequence[Batch], terms: Sequence[Loss], state: State
-) -> "tuple[float, list[Tensor]]":
+) -> tuple[float, list[NDArray[np.float32]]]:
     """Add up the gradient of one step over its batches; their loss, weighed by their examples, and all logits."""
     model.train()
     told = []
@@ -239,7 +240,7 @@ def _gradient(
         with precision():
             read = _read(model, batch.inputs, batch.attention_mask, cut)
             logits = model.answered(read).float()
-        told.append(logits.detach())
+        told.append(logits.detach().numpy())
         trained = _trained(model, cut, batch, state, read[:, : model.head.in_features])
         loss = sum((term.weight * term(batch, logits, trained) for term in terms), logits.new_zeros(()))
         share = len(batch.inputs) / examples

@@ -85,8 +85,3 @@ class Supervised:
         factors = (1 - beta) / -torch.expm1(counts.clamp(min=1).double() * beta.log())
         factors = factors * counts.sum() / (counts * factors).sum()
         return shares @ factors.to(shares.dtype)
-
-
-def likelihood(batch: "Batch", logits: "torch.Tensor") -> "torch.Tensor":
-    """How likely each label is to the model, ``[b]`` in [0, 1]: exp(−cross-entropy), 1 where it is sure."""
-    return (-Supervised()._each(batch, logits)).exp()

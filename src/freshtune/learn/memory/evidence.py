@@ -35,7 +35,12 @@ def likelihoods(head: Head, logits: NDArray[np.float32], examples: Sequence[Exam
         examples: labelled ones.
     """
     targets = [head.target(example.label) for example in examples if example.label is not None]
-    target = np.reshape(targets, logits.shape).astype(np.float64)
+    return likelihoods_of(head, logits, np.reshape(targets, logits.shape))
+
+
+def likelihoods_of(head: Head, logits: NDArray[np.float32], targets: NDArray[np.generic]) -> NDArray[np.float64]:
+    """The same by the labels' targets, ``[n, outputs]``, see ``Head.target``."""
+    target = targets.astype(np.float64)
     if head.kind == "classes":
         told = np.where(target > 0, _log_softmax(logits), 0)  # a class that the model does not know is at −∞
         return np.asarray(np.exp((target * told).sum(axis=1)))
