@@ -29,10 +29,26 @@ INTENTS = {
     "books": ("book", "书"),
     "lamps": ("lamp", "台灯"),
 }
+VALUES = {
+    "kind=phone": ("phone", "手机"),
+    "kind=shirt": ("shirt", "衣服"),
+    "look=lovely": ("lovely", "漂亮"),
+    "look=awful": ("awful", "讨厌"),
+    "look=fair": ("fair", "一般"),
+    "new=yes": ("exact", "正品"),
+}
+NODES = {
+    "home > lamp": ("lamp", "台灯"),
+    "home > kettle": ("kettle", "水壶"),
+    "wear > shirt": ("shirt", "衣服"),
+    "wear > shoe": ("comfy", "柔软"),
+}
 LAYERS, WIDTH = 2, 32
 REVIEW = ColumnMapping(text="text", label="label", id="id", task="sentiment", category="category")
 STARRED = ColumnMapping(text="text", label="label", id="id", task="rating")
 ASKED = ColumnMapping(text="text", label="label", id="id", task="intent")
+DESCRIBED = ColumnMapping(text="text", label="label", id="id", item="id", task="attributes")
+PLACED = ColumnMapping(text="text", label="label", id="id", item="id", task="category")
 GRADED = ColumnMapping(text="text", pair="pair", label="label", id="id", task="relevance")
 
 SETTINGS = """
@@ -120,6 +136,27 @@ def asked(start: int, stop: int, classes: Sequence[str] = tuple(INTENTS)) -> lis
         name = classes[number % len(classes)]
         words = " ".join(random.Random(number).choices(INTENTS[name], k=3))
         made.append({"id": f"q{number}", "text": f"{words} {numbered(number)}", "label": name})
+    return made
+
+
+def described(start: int, stop: int, values: Sequence[str] = tuple(VALUES)) -> list[dict[str, Json]]:
+    """Products with some of these values, one at least; the words say which."""
+    made: list[dict[str, Json]] = []
+    for number in range(start, stop):
+        random_ = random.Random(number)
+        held = sorted({values[number % len(values)], *(value for value in values if random_.random() < 0.3)})
+        words = " ".join(random_.choice(VALUES[value]) for value in held for _ in range(2))
+        made.append({"id": f"p{number}", "text": f"{words} {numbered(number)}", "label": list(held)})
+    return made
+
+
+def placed(start: int, stop: int, nodes: Sequence[str] = tuple(NODES)) -> list[dict[str, Json]]:
+    """Products of these nodes, one node after another."""
+    made: list[dict[str, Json]] = []
+    for number in range(start, stop):
+        node = nodes[number % len(nodes)]
+        words = " ".join(random.Random(number).choices(NODES[node], k=3))
+        made.append({"id": f"c{number}", "text": f"{words} {numbered(number)}", "label": node})
     return made
 
 

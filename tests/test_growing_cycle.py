@@ -168,7 +168,7 @@ def test_a_running_service_swaps_to_the_larger_head_and_back(shop: OpenWorkspace
 def test_more_classes_than_allowed_and_names_that_are_gone_are_refused_with_the_way_on(shop: OpenWorkspace) -> None:
     shop.ingest(asked(400, 560, NEW), ASKED)
     live = shop.release_of("intent")
-    for lines, words in (("most_classes=4", "met 5 classes"), ('labels=["refund", "books"]', "has changed")):
+    for lines, words in (("most_names=4", "met 5 names"), ('labels=["refund", "books"]', "has changed")):
         changed = front_door.open(shop.store.root, [*FLAGS, f"tasks.intent.{lines}"])
         with pytest.raises(ConfigurationError, match=words) as refused:
             changed.update("intent")

@@ -27,6 +27,7 @@ from freshtune.demo.stream import LENGTHS, open_stream
 from freshtune.intake.deltas import labelled_examples
 from freshtune.model.backbone import open_backbone
 from freshtune.model.bundled import bundled_folder, default_cache
+from freshtune.model.heads.classes import Classes
 from freshtune.model.onnx_model import Graph
 from freshtune.ship.bundle import TOP, TRUNK, Bundle
 from freshtune.ship.changes import WEIGHTS
@@ -145,6 +146,7 @@ def main() -> None:
             full, full_logits = graphs(*unquantised(bundle, Path(name)))
             served, served_logits = graphs(bundle.folder / TRUNK, bundle.folder / TOP)
             ids = bundle.tokens.encode(inputs_of(list(examples.values())))
+            assert isinstance(bundle.head, Classes)
             target = np.array([bundle.head.number(example.label) for example in examples.values() if example.label])
             right = {
                 "onnx fp32": float((full_logits(ids).argmax(axis=1) == target).mean()),

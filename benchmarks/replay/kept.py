@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from freshtune import record_json
-from freshtune.model.heads import Head
+from freshtune.model.heads import Head, OneAnswer
 from freshtune.records import Outcome
 from freshtune.replay.cell import write_whole
 from freshtune.replay.play import Found
@@ -61,6 +61,8 @@ def _packed(outcomes: Iterable[Outcome]) -> str:
 def _outcomes(written: str, stream: Stream, head: Head) -> tuple[Outcome, ...]:
     """Of the stream's held-out examples, in its order, as many as there are answers."""
     answers = np.frombuffer(zlib.decompress(base64.b64decode(written)), np.uint8)
+    if not isinstance(head, OneAnswer):
+        raise ValueError("answers of several names are no numbers of one byte")
     asked = [row for row in chain.from_iterable(part.held_out for part in stream.increments) if row.label is not None]
     return tuple(
         Outcome(row.id, head.number(row.label), float(said), math.nan, (), category=row.category or "")

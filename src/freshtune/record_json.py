@@ -129,7 +129,9 @@ def _union(kinds: tuple[Any, ...], value: Json, place: str) -> Any:
     if value is None and type(None) in kinds:
         return None
     if isinstance(value, list):
-        kinds = tuple(kind for kind in kinds if get_origin(kind) is tuple)
+        text = bool(value) and all(isinstance(part, str) for part in value)
+        tuples = [kind for kind in kinds if get_origin(kind) is tuple]
+        kinds = tuple(sorted(tuples, key=lambda kind: (get_args(kind)[0] is str) != text))
     else:
         kinds = tuple(kind for kind in kinds if kind is type(value)) or kinds
     for kind in kinds:

@@ -21,8 +21,21 @@ KINDS: tuple[Kind, ...] = (
     "erase",
 )
 
-Label = str | int | float | tuple[float, ...]
-"""A hard label (class name, star, grade) or a soft one: a probability for each output of the task's head."""
+Label = str | int | float | tuple[str, ...] | tuple[float, ...]
+"""A hard label (class name, star, grade; several names, sorted) or a soft one: a probability for each output of the
+task's head."""
+
+
+def names_of(label: Label | None) -> tuple[str, ...]:
+    """The names that a hard label says; none of a number, of a soft label, of no label.
+
+    >>> names_of("refund"), names_of(("blue", "linen")), names_of(4), names_of((0.25, 0.75))
+    (('refund',), ('blue', 'linen'), (), ())
+    """
+    if isinstance(label, str):
+        return (label,)
+    return tuple(part for part in label if isinstance(part, str)) if isinstance(label, tuple) else ()
+
 
 Source = Literal["human", "behaviour", "pseudo", "generated", "rule", "augmented"]
 
@@ -177,6 +190,8 @@ class Outcome:
         probabilities: one per class; empty where the head has none.
         group: the query of a ranking task, else "".
         category: slice that it belongs to, "" where none.
+        true, said: of an answer of several names those that hold and those that were said, sorted; ``target`` is then
+            1, and so is ``prediction`` where both are the same, else 0.
     """
 
     id: str
@@ -186,6 +201,8 @@ class Outcome:
     probabilities: tuple[float, ...]
     group: str = ""
     category: str = ""
+    true: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from freshtune.records import Example
+from freshtune.records import Example, Label, names_of
 
 _HASH_BYTES = 7
 _HASHES = 1 << 8 * _HASH_BYTES
@@ -38,12 +38,22 @@ class Standing:
 
 
 def standing(example: Example) -> Standing:
-    """The standing of a labelled example; soft labels count as one stratum, numbers as whole ones."""
-    label = example.label
-    name = "soft" if isinstance(label, tuple) else str(round(label)) if isinstance(label, float) else str(label)
+    """The standing of a labelled example; soft labels count as one stratum, numbers as whole ones.
+
+    >>> standing(Example("1", "attributes", "", label=("colour=red",))).label
+    'colour=red'
+    """
     content = f"{example.split_key}\0{example.pair or ''}".encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(content, digest_size=_HASH_BYTES).digest()
-    return Standing(example.id, name, example.category or "", int.from_bytes(digest))
+    digest = int.from_bytes(hashlib.blake2b(content, digest_size=_HASH_BYTES).digest())
+    return Standing(example.id, _stratum(example.label, digest), example.category or "", digest)
+
+
+def _stratum(label: Label | None, digest: int) -> str:
+    """The label as it counts for strata; of several names one, by chance, so that rare ones have strata, too."""
+    if isinstance(label, tuple):
+        names = names_of(label)
+        return names[digest % len(names)] if names else "soft"
+    return str(round(label)) if isinstance(label, float) else str(label)
 
 
 Order = Callable[[Standing], tuple[float, int, str]]

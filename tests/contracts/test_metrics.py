@@ -147,3 +147,33 @@ def test_smoothed_accuracy_without_ties_is_accuracy() -> None:
     told = [Outcome(str(place), place % 3 == 0, 1, 0.9, (0.1, 0.9)) for place in range(30)]
     table = OutcomeTable.of(told)
     assert measure(SmoothedAccuracy(0.25), table) == pytest.approx(measure(METRICS["accuracy"], table))
+
+
+def named(seed: int, number: int = 80) -> tuple[Outcome, ...]:
+    """Random answers of several names, some of them nothing at all."""
+    random = np.random.default_rng(seed)
+    names = np.array(["a", "b", "c", "颜色=红"])
+    told = []
+    for place in range(number):
+        true, said = (tuple(sorted(names[random.random(4) < share].tolist())) for share in (0.4, 0.5))
+        told.append(Outcome(f"{place:03d}", 1.0, float(true == said), 0.5, (), true=true, said=said))
+    return tuple(told)
+
+
+def test_of_several_names_f1_is_what_scikit_learn_says() -> None:
+    for seed in range(5):
+        table = OutcomeTable.of(named(seed))
+        assert table.true.shape == (80, 4)
+        for average in ("micro", "macro"):
+            theirs = sk.f1_score(table.true, table.said, average=average, zero_division=0)
+            assert measure(METRICS[f"{average}_f1"], table) == pytest.approx(theirs)
+        assert measure(METRICS["accuracy"], table) == pytest.approx(sk.accuracy_score(table.true, table.said))
+        rows = np.flatnonzero(table.said[:, 0])
+        assert measure(METRICS["micro_f1"], table.at(rows)) == pytest.approx(
+            sk.f1_score(table.true[rows], table.said[rows], average="micro")
+        )
+
+
+def test_of_one_class_an_example_micro_f1_is_the_accuracy() -> None:
+    table = OutcomeTable.of(stars(2))
+    assert measure(METRICS["micro_f1"], table) == pytest.approx(measure(METRICS["accuracy"], table))

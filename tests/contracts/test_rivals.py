@@ -110,8 +110,9 @@ def test_the_help_names_them_all() -> None:
 
 @pytest.mark.parametrize("name", ["linear", "tfidf-sgd", "lora-trainer"])
 def test_what_knows_classes_alone_says_so(name: str, tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="on a scale"):
-        STRATEGIES[name](Setting(TASKS["rating"](), str(tiny), 32, 1, 0, tmp_path, 0.3))
+    for task, words in (("rating", "step of a scale"), ("relevance", "on a scale"), ("attributes", "several names")):
+        with pytest.raises(UsageError, match=words):
+            STRATEGIES[name](Setting(TASKS[task](), str(tiny), 32, 1, 0, tmp_path, 0.3))
 
 
 @pytest.mark.parametrize("name", sorted(PADDED))

@@ -1,6 +1,5 @@
 """The laws of every task: what it accepts its head can learn, what it does not it refuses, and it is pure."""
 
-import json
 import unicodedata
 from dataclasses import replace
 
@@ -20,9 +19,13 @@ LABELS: dict[str, tuple[Json, ...]] = {
     "rating": (1, 5, "3", 4.0, " 2 "),
     "relevance": (0, 2, 1.33, "0.5", 1),
     "intent": ("card_arrival", "退货", 7, 7.0, " late ", "great"),
+    "attributes": ({"colour": "red"}, {"品牌": ["小米", "红米"], "size": 42, "brand": ""}, ["a=b", "c=d"], "b=2|a=1"),
+    "category": ("家居 > 浴室", "home", "home>bath > towels", ["a", "a > b"], 7),
 }
 NO_LABELS: dict[str, tuple[Json, ...]] = dict.fromkeys(LABELS, ("great", 99, -1, "NaN")) | {
-    "intent": ("x" * 65, " \n", "two\nlines", 1.5)
+    "intent": ("x" * 65, " \n", "two\nlines", 1.5),
+    "attributes": ("red", {"colour": ""}, {"colour": {"a": "b"}}, {"c": "x" * 65}),
+    "category": ("a >> b", " > ", 1.5, {"a": "b"}),
 }
 """What another task may accept and this one does not."""
 tasks = pytest.mark.parametrize("task", [make() for make in TASKS.values()], ids=list(TASKS))
@@ -74,10 +77,9 @@ def test_it_reads_two_texts_or_one(task: Task) -> None:
 def test_every_label_it_accepts_can_be_learned(task: Task) -> None:
     for value in LABELS[task.name]:
         label = task.label(value)
-        assert task.label(label) == label
+        assert task.label(list(label) if isinstance(label, tuple) else label) == label  # as the log gives it back
         head = answering(task, (), [Example("e", task.name, "好", label=label)]).head()
         assert head.target(label).shape == (head.outputs,)
-        assert json.loads(json.dumps(label)) == label
 
 
 @tasks
@@ -137,9 +139,9 @@ def test_a_bad_label_is_a_value_error(task: Task) -> None:
 
 @tasks
 def test_only_a_task_that_grows_takes_more_classes(task: Task) -> None:
-    names = ("b", "a")
+    names = ("b=1", "a=1")
     known = answering(task, names)
-    assert isinstance(task, Growing) == (task.name == "intent")
+    assert isinstance(task, Growing) == (task.name in ("intent", "attributes", "category"))
     assert class_names(known.head()) == (names if isinstance(task, Growing) else class_names(task.head()))
     assert (known == task) == (not isinstance(task, Growing))
     assert (known.name, known.kinds, known.metrics) == (task.name, task.kinds, task.metrics)
@@ -163,6 +165,7 @@ def test_time_and_category_go_along(task: Task) -> None:
 @LAW
 @given(fields=st.dictionaries(st.sampled_from(["pair", "category", "other"]), json_values, max_size=3))
 def test_no_field_breaks_it(task: Task, fields: dict[str, Json]) -> None:
+    fields = {name: value for name, value in fields.items() if name != task.name}  # that one is its label
     for example in task.examples([Event("e", task.kinds[0], text="好", item="i", fields=fields)], {}):
         assert isinstance(example.text, str)
         assert isinstance(example.pair, str | None)

@@ -1,6 +1,7 @@
 """Columns and JSON objects become events; labels are the tasks' own."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from freshtune.intake.mapping import ColumnMapping, events_from_json, parse_even
 from freshtune.intake.masking import Masker
 from freshtune.intake.reasons import BadRecord
 from freshtune.records import Event, Json
-from freshtune.tasks import TASKS
+from freshtune.tasks import TASKS, Growing
 
 ALL_TASKS = {name: task() for name, task in TASKS.items()}
 CHECKS = EventChecks(ALL_TASKS, Masker(b"a salt of the tests, 32 bytes ..."))
@@ -178,7 +179,7 @@ def test_a_label_map_may_be_typed_with_full_width_signs(written: str) -> None:
 )
 def test_a_label_map_to_no_label_is_refused_before_anything_is_read(task: str | None, target: str, labels: str) -> None:
     mapping = ColumnMapping(task, text="t", label="l", label_map={"1": target})
-    closed = {name: each for name, each in ALL_TASKS.items() if name != "intent"}
+    closed = {name: each for name, each in ALL_TASKS.items() if not isinstance(each, Growing)}
     with pytest.raises(UsageError) as told:
         mapping.check(closed, None)
     assert repr(target) in told.value.what
@@ -292,3 +293,26 @@ def test_anything_sent_is_an_event_or_refused(sent: dict[str, Any]) -> None:
     assert len(made_of.events) + len(made_of.dead) == 2
     for dead in made_of.dead:
         dead[1].record.encode()
+
+
+def test_several_columns_are_one_text_and_one_label() -> None:
+    mapping = ColumnMapping("attributes", text="title,about", label="brand，colour", id="id", item="id")
+    tasks = {"attributes": TASKS["attributes"]()}
+    mapping.check(tasks, ("id", "title", "about", "brand", "colour"))
+    row: dict[str, Json] = {"id": "1", "title": "Towel ", "about": "Soft.", "brand": "小米", "colour": ""}
+    sent = mapping.event(row, tasks)
+    assert sent["text"] == "Towel\nSoft."
+    assert sent["label"] == {"brand": "小米"}
+    assert sent["kind"] == "item"
+    bare = mapping.event({"id": "2", "brand": "", "colour": None}, tasks)
+    assert bare["text"] is None
+    assert bare["label"] is None
+    with pytest.raises(UsageError, match="'size'"):
+        replace(mapping, text="title,size").check(tasks, ("id", "title", "about", "brand", "colour"))
+
+
+def test_a_column_whose_own_name_has_a_comma_is_that_column() -> None:
+    mapping = ColumnMapping("attributes", text="title,about", label="label")
+    tasks = {"attributes": TASKS["attributes"]()}
+    mapping.check(tasks, ("title,about", "label"))
+    assert mapping.event({"title,about": "Towel", "label": "a=b"}, tasks)["text"] == "Towel"

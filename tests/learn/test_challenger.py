@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from freshtune.errors import ConfigurationError
-from freshtune.learn.challenger import Challenger, Learn, Lesson, begin, tune
+from freshtune.learn.challenger import Challenger, Learn, begin, tune
 from freshtune.learn.fit import Fit, predict
+from freshtune.learn.lesson import Lesson
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.supervised import Supervised
 from freshtune.learn.memory.balanced import Balanced

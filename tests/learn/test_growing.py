@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from freshtune.learn import challenger
-from freshtune.learn.challenger import Learn, Lesson, begin_again, grow, tune
+from freshtune.learn.challenger import Learn, tune
 from freshtune.learn.fit import Fit, predict
+from freshtune.learn.head_start import begin_again, grow
+from freshtune.learn.lesson import Lesson
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.divergence import divergence
 from freshtune.learn.losses.supervised import Supervised

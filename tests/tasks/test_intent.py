@@ -9,7 +9,8 @@ from freshtune.model.heads.classes import Classes
 from freshtune.records import Example
 from freshtune.settings import settings_of
 from freshtune.tasks import answering
-from freshtune.tasks.intent import LONGEST_NAME, Intent
+from freshtune.tasks.intent import Intent
+from freshtune.tasks.names import LONGEST_NAME
 
 
 def brought(*names: str) -> list[Example]:
@@ -47,9 +48,9 @@ def test_a_name_is_kept_composed_and_without_space_around() -> None:
 
 
 def test_more_classes_than_allowed_are_told_with_the_way_on() -> None:
-    with pytest.raises(ConfigurationError, match="3 classes") as refused:
-        answering(Intent(most_classes=2), ["a"], brought("b", "c"))
-    assert "most_classes" in refused.value.mend
+    with pytest.raises(ConfigurationError, match="3 names") as refused:
+        answering(Intent(most_names=2), ["a"], brought("b", "c"))
+    assert "most_names" in refused.value.mend
     assert "tasks.intent.labels" in refused.value.mend
 
 

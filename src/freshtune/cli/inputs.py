@@ -10,7 +10,7 @@ from pathlib import Path
 from freshtune.cli.terminal import note
 from freshtune.errors import NotFound, UsageError
 from freshtune.intake.limits import DEFAULT_LIMITS
-from freshtune.intake.mapping import ColumnMapping
+from freshtune.intake.mapping import ColumnMapping, joined_text
 from freshtune.intake.reasons import BadRecord
 from freshtune.intake.sources import Source, open_source
 from freshtune.model.predictor import Input
@@ -64,8 +64,7 @@ def _refuse_table(file: Path) -> None:
 
 
 def _of_table(source: Source, text: str, pair: str | None) -> Iterator[Input]:
-    named = (text,) if pair is None else (text, pair)
-    ColumnMapping(fields=named).check({}, source.columns())
+    ColumnMapping(text=text, pair=pair).check({}, source.columns())
     left_out: list[str] = []
     named_in = records = 0
     for raw in source.records():
@@ -73,9 +72,10 @@ def _of_table(source: Source, text: str, pair: str | None) -> Iterator[Input]:
             left_out.append(f"record {raw.number}: {raw.content}")
             continue
         records += 1
-        named_in += text in raw.content
+        asked = joined_text(raw.content, text)
+        named_in += asked is not None
         second = raw.content.get(pair) if pair else None
-        yield Input(str(raw.content.get(text) or ""), None if second is None else str(second))
+        yield Input(str(asked or ""), None if second is None else str(second))
     if records and not named_in:  # a format without a header says it only here
         raise UsageError(f"No record has {text!r}.", "", "Name the value that holds the text with --text.")
     if left_out:

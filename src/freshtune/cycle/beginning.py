@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from freshtune.cycle.gathering import Gathered
 from freshtune.errors import UsageError
 from freshtune.judge.baselines import require_enough_labels
+from freshtune.model.heads import OneAnswer
 from freshtune.model.predictor import Predictor
-from freshtune.records import Delta, Example
+from freshtune.records import Delta, Example, Label, names_of
 from freshtune.tasks import Task, answering, class_names
 
 _SHOWN_LABELS = 10
@@ -45,7 +46,7 @@ def require_a_beginning(gathered: Gathered, task: Task) -> None:
 def begun_with(task: Task, incumbent: Predictor | None, examples: Iterable[Example]) -> Task:
     """The task with the classes of all history, those that the live release has in their places there."""
     examples = tuple(examples)
-    met = {example.label for example in examples}
+    met = {name for example in examples for name in names_of(example.label)}
     before = () if incumbent is None else class_names(incumbent.head)
     return answering(task, [name for name in before if name in met], examples)
 
@@ -60,11 +61,23 @@ def by_side(history: Delta, task: Task) -> str:
 def _by_label(examples: Sequence[Example], task: Task) -> str:
     """How many there are of each label, in the order of the head's numbers: ``30 negative, 18 positive``."""
     counts = _labels(examples, task)
-    shown = [f"{counts[number]:,} {task.head().name(number)}" for number in sorted(counts)]
+    shown = [f"{count:,} {label}" for label, count in _in_order(counts, task)]
     return ", ".join(shown[:_SHOWN_LABELS]) + (" …" if len(shown) > _SHOWN_LABELS else "")
 
 
-def _labels(examples: Iterable[Example], task: Task) -> Counter[float]:
-    """How often each label occurs, as the head's number."""
+def _labels(examples: Iterable[Example], task: Task) -> Counter[Label]:
+    """How often each label occurs; of several names each counts."""
+    head, counts = task.head(), Counter[Label]()
+    for example in examples:
+        if example.label is not None:
+            named = isinstance(head, OneAnswer) and (head.name(head.number(example.label)),)
+            counts.update(named or names_of(example.label))
+    return counts
+
+
+def _in_order(counts: Counter[Label], task: Task) -> list[tuple[Label, int]]:
+    """By the head's numbers, or where an answer has several names the most frequent first."""
     head = task.head()
-    return Counter(head.number(example.label) for example in examples if example.label is not None)
+    if not isinstance(head, OneAnswer):
+        return counts.most_common()
+    return sorted(counts.items(), key=lambda item: head.number(item[0]))

@@ -9,7 +9,7 @@ from freshtune.cycle.lessons import hidden, inputs_of, text_vectors
 from freshtune.learn.memory.evidence import Evidence, distance
 from freshtune.model.heads import Head
 from freshtune.model.heads.widening import widened
-from freshtune.records import Example
+from freshtune.records import Example, names_of
 from freshtune.ship.bundle import Bundle
 
 
@@ -36,4 +36,6 @@ def brings_classes(bundle: Bundle, examples: Sequence[Example]) -> bool:
 
 
 def _grown(bundle: Bundle, examples: Sequence[Example]) -> Head:
-    return bundle.head.grown([example.label for example in examples if isinstance(example.label, str)])
+    return bundle.head.grown(
+        [example.label for example in examples if example.label is not None and names_of(example.label)]
+    )

@@ -12,8 +12,10 @@ from freshtune.cycle.lessons import hidden, inputs_of, lesson
 from freshtune.cycle.preparing import prepared
 from freshtune.cycle.teaching import Teacher
 from freshtune.errors import IntegrityError, UsageError
-from freshtune.learn.challenger import Challenger, Learn, Lesson, begin, begin_with_the_usual, tune_trunk
+from freshtune.learn.challenger import Challenger, Learn, begin, tune_trunk
 from freshtune.learn.fit import Step, seeded
+from freshtune.learn.head_start import begin_with_the_usual
+from freshtune.learn.lesson import Lesson
 from freshtune.learn.state import Run
 from freshtune.model.bundled import default_cache
 from freshtune.model.heads import Head

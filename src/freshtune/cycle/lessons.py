@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freshtune.intake.held_out import is_development
-from freshtune.learn.challenger import Lesson
+from freshtune.learn.lesson import Lesson
 from freshtune.model.onnx_model import Trunk
 from freshtune.model.predictor import Input
 from freshtune.model.tokens import Tokens

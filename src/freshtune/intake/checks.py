@@ -149,9 +149,10 @@ class EventChecks:
             raise BadRecord("missing_task", f"{who} {kind} events: name in task the one that the label is for")
         return readers[0]
 
-    def _label(self, task: Task, value: Json) -> str | int | float:
+    def _label(self, task: Task, value: Json) -> Json:
         try:
-            return task.label(value)
+            label = task.label(value)
+            return list(label) if isinstance(label, tuple) else label
         except (ValueError, OverflowError) as error:
             raise BadRecord(_label_reason(task, value), str(error)[:500]) from None
 

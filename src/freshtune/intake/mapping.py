@@ -1,7 +1,7 @@
 """Which column is what: a sender's records in the words of an event."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -19,11 +19,12 @@ from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
 from freshtune.nearest import did_you_mean
 from freshtune.records import KINDS, DeadLetter, Event, Json
-from freshtune.tasks import TASKS, Task
+from freshtune.tasks import TASKS, Task, class_names
 
 _EXCERPT = 8_192
 _WRAPPED = re.compile(rb'\s*\{\s*"events"\s*:\s*(\[.*\])\s*\}\s*', re.DOTALL)
 _COLUMNS = ("text", "pair", "label", "time", "id", "user", "item", "session", "category", "example")
+_SEVERAL = ("text", "label")
 _NARROW = str.maketrans("，＝", ",=")
 
 
@@ -36,7 +37,8 @@ class ColumnMapping:
     Attributes:
         task: the task that the labels are for; None where the file is for every task or says it itself.
         kind: the kind of all events; the first kind that ``task`` reads where None.
-        text, pair, label, time, id, user, item, session, category, example: names of columns.
+        text, pair, label, time, id, user, item, session, category, example: names of columns. Of text and label there
+            may be several with commas between: texts are put one below the other, labels are told by their column.
         label_map: a label as the file has it → as the task knows it, such as ``{"0": "negative"}``.
         fields: columns that are kept under their own names.
     """
@@ -81,7 +83,8 @@ class ColumnMapping:
             )
         if self.label is not None:
             self._check_label_map(tasks)
-        wanted = [column for _, column in self.columns] + list(self.fields)
+        known = () if header is None else header
+        wanted = [part for name, column in self.columns for part in _columns(name, column, known)] + list(self.fields)
         absent = [column for column in wanted if header is not None and column not in header]
         if absent:
             raise UsageError(
@@ -107,7 +110,7 @@ class ColumnMapping:
         if not self.columns and not self.fields:
             return sent | dict(record)
         for name, column in self.columns:
-            sent[name] = record.get(column)
+            sent[name] = _value(record, name, column)
         if self.label_map and "label" in sent:
             sent["label"] = self._mapped_label(sent["label"])
         if self.fields:
@@ -126,6 +129,32 @@ class ColumnMapping:
         else:
             written = str(label).strip()
         return self.label_map.get(written, label)
+
+
+def joined_text(record: Record, column: str) -> Json:
+    """The text of a column; of several, with commas between, each that is not empty on a line of its own.
+
+    >>> joined_text({"title": "Towel", "about": "Soft.", "size": ""}, "title,about,size")
+    'Towel\\nSoft.'
+    """
+    return _value(record, "text", column)
+
+
+def _value(record: Record, name: str, column: str) -> Json:
+    columns = _columns(name, column, record)
+    if len(columns) == 1:
+        return record.get(column)
+    held = {part: _as_json(value) for part in columns if (value := record.get(part)) is not None and value != ""}
+    if name == "label" or not held:
+        return held or None
+    return "\n".join(str(value).strip() for value in held.values())
+
+
+def _columns(name: str, column: str, known: Collection[str]) -> tuple[str, ...]:
+    """The columns that are meant: one of that very name, or those between its commas."""
+    if name not in _SEVERAL or column in known or "," not in column.translate(_NARROW):
+        return (column,)
+    return tuple(part.strip() for part in column.translate(_NARROW).split(",") if part.strip())
 
 
 class JsonEvents(NamedTuple):
@@ -160,7 +189,7 @@ def _labels(task: Task) -> str:
     head = task.head()
     if isinstance(head, Ordinal | Score):
         return f"{head.lowest:g} to {head.highest:g}"
-    return ", ".join(str(head.name(number)) for number in range(head.outputs)) or "names that are not too long"
+    return ", ".join(class_names(head)) or "names that are not too long"
 
 
 def parse_label_map(written: str) -> dict[str, str]:

@@ -157,4 +157,5 @@ class Standings:
 
 
 def _read(label: str | None) -> Label | None:
-    return None if label is None else orjson.loads(label)
+    read: Label | list[str] | None = None if label is None else orjson.loads(label)
+    return tuple(read) if isinstance(read, list) else read

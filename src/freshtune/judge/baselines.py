@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freshtune.errors import UsageError
-from freshtune.model.heads import Head
+from freshtune.model.heads import Head, OneAnswer
 from freshtune.model.heads.classes import Classes
 from freshtune.model.heads.ordinal import Ordinal
+from freshtune.model.heads.several import Several
 from freshtune.model.predictor import Input
-from freshtune.records import Example
+from freshtune.records import Example, Label, names_of
 
 LEAST_LABELS = 50
 _LEAST_PROBABILITY = 1e-6
@@ -25,7 +26,8 @@ def require_enough_labels(examples: Sequence[Example], head: Head) -> None:
     Raises:
         UsageError: fewer than 50 labels, or all of them the same.
     """
-    labels = [head.number(example.label) for example in examples if example.label is not None]
+    known = [example.label for example in examples if example.label is not None]
+    labels = [head.name(head.number(label)) if isinstance(head, OneAnswer) else label for label in known]
     if len(labels) < LEAST_LABELS:
         raise UsageError(
             f"a first release cannot be made from {len(labels)} labelled examples",
@@ -35,13 +37,20 @@ def require_enough_labels(examples: Sequence[Example], head: Head) -> None:
     if len(set(labels)) < 2:
         raise UsageError(
             f"a first release cannot be made from {len(labels)} labelled examples",
-            f"all have the same label, {head.name(labels[0])!r}, and one class can teach nothing",
+            f"all have the same label, {_shown(labels[0])}, and one class can teach nothing",
             "Ingest examples of a second class; check the label column and the label map.",
         )
 
 
+def _shown(label: Label) -> str:
+    return ", ".join(map(repr, names_of(label))) or repr(label)
+
+
 def _probabilities_to_logits(probabilities: NDArray[np.float64], head: Head) -> NDArray[np.float32]:
-    """The logits from which a head reads these probabilities, one a class or step of the scale."""
+    """The logits from which a head reads these probabilities, one a class, step of the scale or name."""
+    if isinstance(head, Several):
+        chance = np.clip(probabilities, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+        return np.log(chance / (1 - chance)).astype(np.float32)
     kept = np.clip(probabilities, _LEAST_PROBABILITY, 1.0)
     kept /= kept.sum(axis=1, keepdims=True)
     if isinstance(head, Ordinal):
@@ -59,11 +68,11 @@ def _first_of(head: Head) -> int:
 
 
 def _labelled(examples: Sequence[Example], head: Head) -> tuple[list[Input], NDArray[np.float64], NDArray[np.float64]]:
-    """Inputs, labels as numbers and weights."""
+    """Inputs, labels as numbers, of several names as a row of 0 and 1, and weights."""
     require_enough_labels(examples, head)
     known = [(example, example.label) for example in examples if example.label is not None]
     inputs = [Input(example.text, example.pair) for example, _ in known]
-    labels = np.array([head.number(label) for _, label in known])
+    labels = np.array([head.number(label) if isinstance(head, OneAnswer) else head.target(label) for _, label in known])
     return inputs, labels, np.array([example.weight for example, _ in known])
 
 
@@ -82,6 +91,8 @@ class Majority:
             UsageError: fewer than 50 labels or two classes.
         """
         _, labels, weights = _labelled(examples, head)
+        if isinstance(head, Several):
+            return cls(head, _probabilities_to_logits(np.average(labels, axis=0, weights=weights)[None], head)[0])
         if isinstance(head, Classes | Ordinal):
             places = labels.astype(np.int64) - _first_of(head)
             counts = np.bincount(places, weights=weights, minlength=_classes_of(head))
@@ -104,7 +115,8 @@ def _grades_to_logits(grades: NDArray[np.float64], head: Head) -> NDArray[np.flo
 class TfIdf:
     """Character 1- to 3-grams (so that Chinese needs no word breaks) and words, then a linear model. A Predictor.
 
-    Classes and stars by logistic regression, scores by ridge regression. A pair of texts adds the n-grams they share.
+    Classes, stars and each of several names by logistic regression, scores by ridge regression. A pair of texts adds
+    the n-grams they share.
     """
 
     head: Head
@@ -121,6 +133,7 @@ class TfIdf:
         """
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression, Ridge
+        from sklearn.multiclass import OneVsRestClassifier
 
         inputs, labels, weights = _labelled(examples, head)
         texts = [_joined(one) for one in inputs]
@@ -131,6 +144,9 @@ class TfIdf:
         columns = _columns(inputs, characters, words)
         if isinstance(head, Classes | Ordinal):
             model = LogisticRegression(C=10.0, max_iter=1_000).fit(columns, labels.astype(np.int64), weights)
+        elif isinstance(head, Several):
+            each = LogisticRegression(C=10.0, solver="liblinear")
+            model = OneVsRestClassifier(each).fit(columns, labels.astype(np.int64))
         else:
             model = Ridge(alpha=1.0).fit(columns, labels, weights)
         return cls(head, characters, words, model)
@@ -139,6 +155,8 @@ class TfIdf:
         if not inputs:
             return np.empty((0, self.head.outputs), np.float32)
         columns = _columns(inputs, self.characters, self.words)
+        if isinstance(self.head, Several):
+            return _probabilities_to_logits(self.model.predict_proba(columns), self.head)
         if not isinstance(self.head, Classes | Ordinal):
             return _grades_to_logits(self.model.predict(columns), self.head)
         probabilities = np.zeros((len(inputs), _classes_of(self.head)))

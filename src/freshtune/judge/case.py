@@ -170,6 +170,7 @@ def paired(challenger: Scorecard, champion: Scorecard) -> Pair:
             f"two models cannot be compared on {challenger.held_out!r}", "they were judged on different examples"
         )
     others = [champion_of[outcome.id] for outcome in challenger.outcomes]
-    if any(mine.target != other.target for mine, other in zip(challenger.outcomes, others, strict=True)):
+    pairs = zip(challenger.outcomes, others, strict=True)
+    if any((mine.target, mine.true) != (other.target, other.true) for mine, other in pairs):
         raise UsageError(f"two models cannot be compared on {challenger.held_out!r}", "a label changed in between")
     return Pair(OutcomeTable.of(challenger.outcomes), OutcomeTable.of(others))

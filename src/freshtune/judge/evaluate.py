@@ -9,12 +9,12 @@ from freshtune.errors import FreshtuneError, UsageError
 from freshtune.judge.intervals import estimates
 from freshtune.judge.metrics import METRICS, measure
 from freshtune.judge.outcome_table import OutcomeTable
-from freshtune.model.heads import Head
-from freshtune.model.heads.classes import Classes
+from freshtune.model.answers import Answers
+from freshtune.model.heads import Head, Named, OneAnswer
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
 from freshtune.model.predictor import Input, Predictor
-from freshtune.records import Example, Label, Outcome, Scorecard, Source
+from freshtune.records import Example, Label, Outcome, Scorecard, Source, names_of
 from freshtune.tasks import Task
 
 TRUE_SOURCES: frozenset[Source] = frozenset({"human", "behaviour"})
@@ -73,7 +73,8 @@ def _true_labels(held_out: Sequence[Example], name: str) -> list[Example]:
 def _still(known: Mapping[str, Outcome], head: Head, task: Task, example: Example) -> Outcome | None:
     """The known outcome of an example, if its label has not changed since."""
     outcome = known.get(example.id)
-    return outcome if outcome and outcome.target == _number(head, task.head(), example.label) else None
+    stands = outcome and (outcome.target, outcome.true) == _truth(head, task.head(), example.label)
+    return outcome if stands else None
 
 
 def _outcomes(predictor: Predictor, task: Task, examples: Sequence[Example]) -> Iterator[Outcome]:
@@ -89,24 +90,40 @@ def _outcomes(predictor: Predictor, task: Task, examples: Sequence[Example]) -> 
             "Its training diverged or its file is damaged: lower the learning rate, or verify the release.",
         )
     answers = head.answers(_in_order(logits, predictor.head, head))
-    columns = zip(
-        examples, answers.prediction.tolist(), answers.score.tolist(), answers.probabilities.tolist(), strict=True
-    )
-    for example, prediction, score, probabilities in columns:
+    truths = [_truth(head, task.head(), example.label) for example in examples]
+    for example, truth, (prediction, score, probabilities, said) in zip(
+        examples, truths, _answered(head, answers, [names for _, names in truths]), strict=True
+    ):
         yield Outcome(
             id=example.id,
-            target=_number(head, task.head(), example.label),
+            target=truth[0],
             prediction=prediction,
             score=score,
             probabilities=tuple(probabilities),
             group=(example.split_key or example.text) if ranked else "",
             category=example.category or "",
+            true=truth[1],
+            said=said,
         )
+
+
+def _answered(
+    head: Head, answers: Answers, truths: Sequence[tuple[str, ...]]
+) -> Iterator[tuple[float, float, list[float], tuple[str, ...]]]:
+    """Of each example its prediction, score, probabilities and the names that are said, as an outcome has them."""
+    scores = answers.score.tolist()
+    if isinstance(head, OneAnswer):
+        rows = zip(answers.prediction.tolist(), scores, answers.probabilities.tolist(), strict=True)
+        yield from ((*row, ()) for row in rows)
+        return
+    for label, score, truth in zip(head.read(answers), scores, truths, strict=True):
+        said = names_of(label)
+        yield float(said == truth), score, [], said
 
 
 def _numbering(head: Head, asked: Head) -> Head:
     """The head that numbers a model's answers: its own, where that begins as the task's does."""
-    if not isinstance(head, Classes) or not isinstance(asked, Classes):
+    if not isinstance(head, Named) or not isinstance(asked, Named):
         return head
     begins_alike = asked.labels[: head.outputs] == head.labels[: asked.outputs]
     return head if begins_alike else asked.grown(head.labels)
@@ -114,21 +131,26 @@ def _numbering(head: Head, asked: Head) -> Head:
 
 def _in_order(logits: NDArray[np.float32], head: Head, order: Head) -> NDArray[np.float32]:
     """Logits of a head's classes where another head has them; −∞, probability 0, for those that it alone has."""
-    if not isinstance(head, Classes) or head == order:
+    if not isinstance(head, Named) or not isinstance(order, Named) or head == order:
         return logits
     placed = np.full((len(logits), order.outputs), -np.inf, np.float32)
-    placed[:, [int(order.number(label)) for label in head.labels]] = logits
+    placed[:, [order.labels.index(label) for label in head.labels]] = logits
     return placed
 
 
-def _number(head: Head, grown: Head, label: Label | None) -> float:
-    """The true label as a number; a class that the model does not have yet is numbered by the task's own head."""
+def _truth(head: Head, grown: Head, label: Label | None) -> tuple[float, tuple[str, ...]]:
+    """What an outcome has of the true label, ``target`` and ``true``.
+
+    A class that the model does not have yet is numbered by the task's own head.
+    """
     if label is None:
-        return float("nan")
+        return float("nan"), ()
+    if not isinstance(head, OneAnswer) or not isinstance(grown, OneAnswer):
+        return 1.0, names_of(label)
     try:
-        return head.number(label)
+        return head.number(label), ()
     except ValueError:
-        return grown.number(label)
+        return grown.number(label), ()
 
 
 def _middle(head: Head) -> float:

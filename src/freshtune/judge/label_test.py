@@ -10,7 +10,8 @@ contradictions among the surer half of what they agree on estimates the share of
 A class that the champion does not know is never what it says: where the delta's own model tells that class, the two
 disagree and the example is not counted. A text of an old class under a new name contradicts both.
 
-Ordered scales are read as two classes, above and below the middle; labels at the middle are left out.
+Ordered scales are read as two classes, above and below the middle; labels at the middle are left out. Of several names
+each that both witnesses are sure of is asked about alone: a label that lacks it contradicts them.
 """
 
 from collections.abc import Sequence
@@ -21,17 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from freshtune.judge.left_out import left_out_probabilities
+from freshtune.judge.left_out import left_out_probabilities, left_out_values
 from freshtune.judge.outcome_table import Floats
 from freshtune.model.answers import Answers
-from freshtune.model.heads import Head
-from freshtune.model.heads.classes import Classes
+from freshtune.model.heads import Head, OneAnswer
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
-from freshtune.records import Example, Finding
+from freshtune.records import Example, Finding, names_of
 
 RULE = "labels"
 _TOO_FEW = 20
+_SAID = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,10 @@ def usable_labels(delta: Sequence[Example], head: Head) -> int:
     >>> usable_labels(stars, Ordinal(1, 5)), usable_labels(stars[2:], Ordinal(1, 5))
     (3, 0)
     """
-    side = _sides(head, np.array([_number(head, example) for example in delta if example.label is not None]))
+    labelled = [example for example in delta if example.label is not None]
+    if not isinstance(head, OneAnswer):
+        return len(labelled) if len({example.label for example in labelled}) > 1 else 0
+    side = _sides(head, np.array([_number(head, example) for example in labelled]))
     side = side[side >= 0]
     return len(side) if len(np.unique(side)) > 1 else 0
 
@@ -90,27 +94,54 @@ def examine_labels(
         The finding; its numbers hold ``contradictions`` overall and of each class, and how many examples they rest on.
     """
     rows = np.array([row for row, example in enumerate(delta) if example.label is not None], np.int64)
+    if not isinstance(head, OneAnswer):
+        return _names_examined(delta, rows, head, champion, features, settings)
     numbers = np.array([_number(head, delta[row]) for row in rows])
     side, witness, names = _classes(head, numbers, champion, rows)
     kept = side >= 0
     rows, side, witness = rows[kept], side[kept], witness[kept]
-    if len(rows) < max(settings.least_labels, _TOO_FEW) or len(np.unique(side)) < 2:
-        words = (
-            f"{len(rows)} usable labels of {len(np.unique(side))} classes are too few to test; they are taken as given."
-        )
-        return Finding(RULE, True, {"labels": float(len(rows))}, words, examined=False)
+    classes = len(np.unique(side))
+    if len(rows) < max(settings.least_labels, _TOO_FEW) or classes < 2:
+        return _untested(len(rows), f"{len(rows)} usable labels of {classes} classes are too few to test")
     own = witness if features is None else left_out_probabilities(features[rows], side, witness.shape[1])
     looked_at = _surer_agreements(witness, own, settings.surer_share)
-    if not len(looked_at):
-        words = (
-            "No label could be tested: the witnesses agree on none, as where all are of classes that the champion "
-            "does not know; they are taken as given."
-        )
-        return Finding(RULE, True, {"labels": float(len(rows))}, words, examined=False)
-    return _finding(side, witness.argmax(axis=1), looked_at, names, features is None, settings)
+    named = witness.argmax(axis=1)[looked_at]
+    return _finding(len(rows), side[looked_at] != named, named, names, features is None, settings)
 
 
-def _number(head: Head, example: Example) -> float:
+def _names_examined(
+    delta: Sequence[Example],
+    rows: NDArray[np.int64],
+    head: Head,
+    champion: Answers,
+    features: NDArray[np.float32] | None,
+    settings: LabelTest,
+) -> Finding:
+    """The test of labels that are several names each."""
+    held = [names_of(delta[row].label) for row in rows]
+    if len(rows) < max(settings.least_labels, _TOO_FEW) or len(set(held)) < 2:
+        return _untested(len(rows), f"{len(rows)} labels of {len(set(held))} kinds are too few to test")
+    names = head.columns(head.outputs)
+    holds = np.array([[name in label for name in names] for label in held])
+    witness = champion.probabilities[rows].astype(np.float64)
+    own = witness if features is None else left_out_values(features[rows], holds.astype(np.float64))
+    contradicted: list[NDArray[np.bool_]] = []
+    named: list[int] = []
+    for place in range(len(names)):
+        sure = np.flatnonzero((witness[:, place] > _SAID) & (own[:, place] > _SAID))
+        surest = np.argsort(-(witness[sure, place] + own[sure, place]), kind="stable")
+        looked_at = sure[surest[: int(np.ceil(settings.surer_share * len(sure)))]]
+        contradicted.append(~holds[looked_at, place])
+        named += [place] * len(looked_at)
+    wrong, places = np.concatenate(contradicted), np.array(named, np.int64)
+    return _finding(len(rows), wrong, places, names, features is None, settings)
+
+
+def _untested(labels: int, why: str) -> Finding:
+    return Finding(RULE, True, {"labels": float(labels)}, f"{why}; they are taken as given.", examined=False)
+
+
+def _number(head: OneAnswer, example: Example) -> float:
     try:
         return float("nan") if example.label is None else head.number(example.label)
     except ValueError:
@@ -118,7 +149,7 @@ def _number(head: Head, example: Example) -> float:
 
 
 def _classes(
-    head: Head, numbers: Floats, champion: Answers, rows: NDArray[np.int64]
+    head: OneAnswer, numbers: Floats, champion: Answers, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], Floats, tuple[str, ...]]:
     """Labels as class numbers (-1: not used), the champion's probabilities of them, and the names of the classes."""
     side = _sides(head, numbers)
@@ -127,7 +158,7 @@ def _classes(
         above = np.clip(0.5 + (champion.score[rows].astype(np.float64) - middle) / (2 * half), 0.0, 1.0)
         return side, np.stack([1 - above, above], axis=1), ("below the middle", "above the middle")
     side = np.where(side < champion.probabilities.shape[1], side, -1)
-    names = head.labels if isinstance(head, Classes) else tuple(str(place) for place in range(head.outputs))
+    names = head.columns(head.outputs)
     return side, champion.probabilities[rows].astype(np.float64), names
 
 
@@ -158,18 +189,30 @@ def _chance(number: int, contradictions: int, usual: float) -> float:
 
 
 def _finding(
-    side: NDArray[np.int64],
+    labels: int,
+    wrong: NDArray[np.bool_],
     named: NDArray[np.int64],
-    rows: NDArray[np.int64],
     names: tuple[str, ...],
     alone: bool,
     settings: LabelTest,
 ) -> Finding:
-    wrong = side[rows] != named[rows]
-    groups = {"all": np.ones(len(rows), np.bool_)}
-    groups |= {names[place]: named[rows] == place for place in np.unique(named[rows]).tolist()}
+    """What the labels that were looked at come to.
+
+    Args:
+        labels: how many there were to choose from.
+        wrong: of each that is looked at, whether it contradicts the witnesses.
+        named: the place in ``names`` of what the witnesses say there.
+    """
+    if not len(wrong):
+        return _untested(
+            labels,
+            "No label could be tested: the witnesses agree on none, as where all are of classes that the champion does "
+            "not know",
+        )
+    groups = {"all": np.ones(len(wrong), np.bool_)}
+    groups |= {names[place]: named == place for place in np.unique(named).tolist()}
     factor = 2.0 if alone else 1.0
-    numbers = {"labels": float(len(side)), "looked_at": float(len(rows))}
+    numbers = {"labels": float(labels), "looked_at": float(len(wrong))}
     suspicious: list[str] = []
     for name, members in groups.items():
         count, bad = int(members.sum()), int(wrong[members].sum())
@@ -180,7 +223,7 @@ def _finding(
             suspicious.append(f"{bad} of {count} ({name})")
     witnesses = "the champion" if alone else "the champion and a model of the delta's other examples"
     words = (
-        f"Where {witnesses} are surest, labels contradict them in {numbers['contradictions/all']:.1%} of {len(rows)}"
+        f"Where {witnesses} are surest, labels contradict them in {numbers['contradictions/all']:.1%} of {len(wrong)}"
     )
     if suspicious:
         words += ": too many, " + ", ".join(suspicious)

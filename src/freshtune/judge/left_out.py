@@ -31,17 +31,31 @@ def left_out_probabilities(features: NDArray[np.float32], side: NDArray[np.int64
     >>> bool((told.argmax(axis=1) == (row > 0)).all())
     True
     """
+    told = np.maximum(left_out_values(features, np.eye(classes)[side]), 0)
+    return np.asarray(told / np.maximum(told.sum(axis=1, keepdims=True), 1e-12), np.float64)
+
+
+def left_out_values(features: NDArray[np.float32], values: Floats) -> Floats:
+    """Any numbers of each row, as a linear model has them that was fitted to the other rows.
+
+    Args:
+        features: float32 ``[n, width]``.
+        values: float64 ``[n, columns]``.
+
+    Returns:
+        float64 ``[n, columns]``.
+    """
+    number = len(values)
     columns = features.astype(np.float64)
     columns = (columns - columns.mean(axis=0)) / (columns.std(axis=0) + 1e-9)
-    share = np.bincount(side, minlength=classes) / len(side)
-    targets = np.eye(classes)[side] - share
+    usual = values.mean(axis=0)
+    targets = values - usual
     left, scale, _ = np.linalg.svd(columns, full_matrices=False)
     turned = left.T @ targets
     tried = []
-    for penalty in _PENALTIES * len(side):
+    for penalty in _PENALTIES * number:
         kept = scale**2 / (scale**2 + penalty)
-        freedom = 1 - (left**2) @ kept - 1 / len(side)  # the intercept takes 1/n of each row
+        freedom = 1 - (left**2) @ kept - 1 / number  # the intercept takes 1/n of each row
         missed = (targets - left @ (kept[:, None] * turned)) / np.maximum(freedom, _LEAST_FREEDOM)[:, None]
         tried.append((float((missed**2).mean()), targets - missed))
-    told = np.maximum(min(tried, key=lambda error: error[0])[1] + share, 0)
-    return np.asarray(told / np.maximum(told.sum(axis=1, keepdims=True), 1e-12), np.float64)
+    return np.asarray(min(tried, key=lambda error: error[0])[1] + usual, np.float64)

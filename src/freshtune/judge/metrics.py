@@ -85,7 +85,9 @@ class SmoothedAccuracy:
 
 
 def _one_hot_counts(table: OutcomeTable) -> Floats:
-    """Targets, predictions and hits of each class, float64 ``[n, 3 * classes]``."""
+    """Targets, predictions and hits of each class or name, float64 ``[n, 3 * classes]``."""
+    if table.true.shape[1]:
+        return np.concatenate([table.true, table.said, table.true & table.said], axis=1).astype(np.float64)
     classes = np.unique(np.concatenate([table.target, table.prediction]))
     target = table.target[:, None] == classes
     prediction = table.prediction[:, None] == classes
@@ -110,6 +112,28 @@ class MacroF1:
     def value(self, sums: Floats) -> Floats:
         targets, predictions, hits = np.split(sums, 3, axis=-1)
         return _mean_of_known(_ratio(2 * hits, targets + predictions))
+
+
+@dataclass(frozen=True)
+class MicroF1:
+    """F1 over all names that hold or were said; scikit-learn's ``f1_score(average="micro")``.
+
+    Of one class an example it is the accuracy. Of the nodes of a tree, each with all above it, it is the hierarchical
+    F1 of Kiritchenko et al., *Learning and evaluation in the presence of class hierarchies*, 2006.
+    """
+
+    higher_is_better = True
+    unit: Unit = "example"
+
+    def rows(self, table: OutcomeTable) -> Floats:
+        if not table.true.shape[1]:
+            one = np.ones(len(table))
+            return np.stack([table.prediction == table.target, one, one], axis=1)
+        counts = [(table.true & table.said).sum(axis=1), table.said.sum(axis=1), table.true.sum(axis=1)]
+        return np.stack(counts, axis=1).astype(np.float64)
+
+    def value(self, sums: Floats) -> Floats:
+        return _ratio(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
 
 
 @dataclass(frozen=True)
@@ -261,6 +285,7 @@ class ReciprocalRank:
 
 METRICS: Mapping[str, Metric] = {
     "accuracy": Accuracy(),
+    "micro_f1": MicroF1(),
     "macro_f1": MacroF1(),
     "balanced_accuracy": BalancedAccuracy(),
     "nll": NegativeLogLikelihood(),

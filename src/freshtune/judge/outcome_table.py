@@ -23,6 +23,8 @@ class OutcomeTable:
         group: number of the query that an outcome belongs to, int64 ``[n]``, from 0.
         category: text ``[n]``, "" where none.
         middle: middle of the scale, above which a grade counts as relevant; NaN where there is no scale.
+        true, said: of answers of several names, which hold and which were said, bool ``[n, names]``; ``[n, 0]`` where
+            an answer is one.
     """
 
     ids: NDArray[np.str_]
@@ -33,6 +35,8 @@ class OutcomeTable:
     group: NDArray[np.int64]
     category: NDArray[np.str_]
     middle: float
+    true: NDArray[np.bool_]
+    said: NDArray[np.bool_]
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome], middle: float | None = None) -> "OutcomeTable":
@@ -49,6 +53,7 @@ class OutcomeTable:
         if middle is None:
             middle = float(target.min() + target.max()) / 2 if len(target) else float("nan")
         classes = len(outcomes[0].probabilities) if outcomes else 0
+        names = sorted({name for outcome in outcomes for name in (*outcome.true, *outcome.said)})
         return cls(
             ids=_texts([outcome.id for outcome in outcomes]),
             target=target,
@@ -60,6 +65,8 @@ class OutcomeTable:
             group=np.unique(_texts([outcome.group for outcome in outcomes]), return_inverse=True)[1].astype(np.int64),
             category=_texts([outcome.category for outcome in outcomes]),
             middle=middle,
+            true=_among(names, [outcome.true for outcome in outcomes]),
+            said=_among(names, [outcome.said for outcome in outcomes]),
         )
 
     def __len__(self) -> int:
@@ -76,6 +83,8 @@ class OutcomeTable:
             group=np.unique(self.group[rows], return_inverse=True)[1].astype(np.int64),
             category=self.category[rows],
             middle=self.middle,
+            true=self.true[rows],
+            said=self.said[rows],
         )
 
     @property
@@ -105,6 +114,15 @@ class OutcomeTable:
         first = self.prediction - self.probabilities.argmax(axis=1)
         truth: NDArray[np.bool_] = np.rint(self.target - first)[:, None] == np.arange(self.probabilities.shape[1])
         return truth
+
+
+def _among(names: Sequence[str], told: Sequence[tuple[str, ...]]) -> NDArray[np.bool_]:
+    """Which of the names each outcome has, bool ``[n, names]``."""
+    column = {name: place for place, name in enumerate(names)}
+    has = np.zeros((len(told), len(names)), np.bool_)
+    for row, held in enumerate(told):
+        has[row, [column[name] for name in held]] = True
+    return has
 
 
 def _texts(values: list[str]) -> NDArray[np.str_]:

@@ -193,7 +193,7 @@ def _negative_flips(case: Case) -> Finding:
     rule, pair, settings = "negative flips", case.pairs.get(OLD), case.settings
     if pair is None or not len(pair.champion):
         return Finding(rule, True, {}, "No old held-out example: negative flips were not counted.", examined=False)
-    if not pair.champion.probabilities.shape[1]:
+    if not pair.champion.probabilities.shape[1] and not pair.champion.true.shape[1]:
         words = "Negative flips are not counted where answers are not classes."
         return Finding(rule, True, {}, words, examined=False)
     number, right = len(pair.champion), pair.champion.prediction == pair.champion.target

@@ -12,6 +12,8 @@ from pydantic import Field
 from freshtune.errors import ConfigurationError
 from freshtune.learn.batches import TrainingSet
 from freshtune.learn.fit import Fit, FitReport, Step, averaged, fit, seeded, supervised_loss, vectors
+from freshtune.learn.head_start import begin_again, grow, lean_to_the_usual
+from freshtune.learn.lesson import Lesson
 from freshtune.learn.losses import COMPARING, LABELLED, TAUGHT, Loss
 from freshtune.learn.losses.distillation import Distillation
 from freshtune.learn.losses.hidden_states import HiddenStates
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 
     from freshtune.model.backbone import TextModel
 
-Inputs = Sequence[NDArray[np.generic]]
-_RARE = 1e-3
-"""No answer is rarer than this where a head begins."""
 _ENOUGH = 10
 """Remembered examples a class from which on a head that grows can begin again."""
 
@@ -124,22 +123,6 @@ class Learn:
                 "It says how much of the tuned weights stays.",
                 "Set one share or several, such as [0.5]; [1.0] keeps them as they are.",
             )
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """Examples with what the first trained layer reads of each.
-
-    Attributes:
-        remembered: marks those out of memory.
-        teacher_vectors: see :class:`freshtune.learn.batches.TrainingSet`; left out, the champion's in an update.
-    """
-
-    examples: Sequence[Example]
-    inputs: Inputs
-    remembered: NDArray[np.bool_]
-    development: NDArray[np.bool_]
-    teacher_vectors: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -241,6 +224,7 @@ def tune_trunk(
         lesson: its inputs are token ids.
     """
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    lean_to_the_usual(model, head, lesson)
     adapter, terms = settings.trunk.adapter, _terms_of_a_beginning(settings.losses)
     adapter.attach(model)
     told = _pruning(adapter, model, on_step)
@@ -249,61 +233,6 @@ def tune_trunk(
     tuned = {name: weight.clone() for name, weight in model.state_dict().items()}
     kept = {name: before[name] for name in before if name.startswith("head.")}
     model.load_state_dict(averaged(tuned, before, settings.trunk.share) | kept)
-
-
-def begin_with_the_usual(model: "TextModel", head: Head, lesson: Lesson) -> None:
-    """Let a head begin where it answers each text as all texts are answered on average, and reads what it reads
-    standardised: few steps lead from there, however rare an answer is.
-
-    Args:
-        lesson: its inputs are what the head reads, ``[taps, width]`` each, and rows with the places of words.
-    """
-    import torch
-
-    taps = len(model.architecture.read)
-    read = np.stack([rows[:taps].ravel() for rows in lesson.inputs]).astype(np.float32)
-    model.head.standardise(torch.from_numpy(read))
-    model.head.begin(_usual(head, lesson))
-
-
-def begin_again(model: "TextModel", head: Head, lesson: Lesson) -> None:
-    """Let a head that has grown begin as a first one does; what it reads stays standardised as it was, and what an
-    inner layer sees in it stays too, so that the answers are no others than they must be.
-
-    Measured on classes that arrive in groups (``benchmarks/growing``): going on from the champion's weights loses two
-    to ten times as much of the old classes.
-    """
-    model.head.grow(model.head.bias.new_zeros(head.outputs - model.head.out_features))
-    model.head.silence(_usual(head, lesson))
-
-
-def _usual(head: Head, lesson: Lesson) -> "Tensor":
-    """Logits ``[outputs]`` that answer as the lesson's labels do on average."""
-    import torch
-
-    targets = [head.target(example.label) for example in lesson.examples if example.label is not None]
-    usual = torch.from_numpy(np.mean(targets, axis=0)).clamp(_RARE, 1 - _RARE)
-    return usual.log() if head.kind == "classes" else usual.logit()
-
-
-def grow(model: "TextModel", head: Head, lesson: Lesson, teacher: NDArray[np.float32]) -> None:
-    """Give a champion the outputs that its head has gained, what the others say unchanged.
-
-    To begin with, each new class is as likely for every text as it is frequent in the lesson.
-
-    Args:
-        teacher: the champion's logits of the lesson's rows, float32 ``[n, outputs]``.
-    """
-    import torch
-
-    known = model.head.out_features
-    if head.outputs == known:
-        return
-    labels = [example.label for example in lesson.examples if example.label is not None]
-    usual = np.mean([head.target(label) for label in labels], axis=0)[known:].clip(_RARE, 1 - _RARE)
-    said = torch.from_numpy(teacher[:, :known]).logsumexp(dim=1).mean()
-    odds = torch.from_numpy(usual).log() - torch.tensor(1 - usual.sum()).clamp(min=_RARE).log()
-    model.head.grow(odds + said)
 
 
 def _mixed(

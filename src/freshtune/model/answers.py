@@ -11,9 +11,10 @@ class Answers:
     """The answers to ``n`` inputs.
 
     Attributes:
-        prediction: the answer as a number, float32 ``[n]``: class index, star, grade.
-        score: the real-valued answer, float32 ``[n]``: probability of the last class, expected star, relevance.
-        probabilities: float32 ``[n, classes]``, rows sum to 1; ``[n, 0]`` where the head has no classes.
+        prediction: the answer as a number, float32 ``[n]``: class index, star, grade; how many names are said.
+        score: the real-valued answer, float32 ``[n]``: probability of the last class, expected star, relevance; the
+            expected share of names that hold.
+        probabilities: float32 ``[n, classes]``, rows sum to 1; of names each its own; ``[n, 0]`` where there is none.
     """
 
     prediction: NDArray[np.float32]

@@ -193,15 +193,15 @@ class Readout(nn.Linear):
             vectors = (read[:, : self.in_features].float() - self.mean) / self.spread
             said = self._of_vectors(functional.dropout(vectors, dropout, self.training))
             if not self.rows:
-                return said
+                return said + self.bias
             worded = self._of_words(read[:, self.in_features :])
             if self.training:
                 chance = torch.rand(len(read), 1, device=read.device)
                 said, worded = said * (chance >= _PART_DROPPED), worded * (chance < 1 - _PART_DROPPED)
-            return said + worded
+            return said + worded + self.bias
 
     def _of_vectors(self, vectors: Tensor) -> Tensor:
-        said = super().forward(vectors)
+        said = functional.linear(vectors, self.weight)
         if not self.units:
             return said
         inner = functional.dropout(functional.gelu(self.inner(vectors)), _UNITS_DROPPED, self.training)

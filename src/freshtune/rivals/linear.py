@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Input
 from freshtune.records import Example
-from freshtune.rivals.of_classes import require_classes
+from freshtune.rivals.of_classes import classes_alone
 from freshtune.rivals.whole_model import WholeModel
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Linear:
     """Embeddings of a text are computed once and kept in memory. For tasks of classes. A Predictor too."""
 
     def __init__(self, setting: "Setting") -> None:
-        require_classes("linear", setting.task)
+        self._head = classes_alone("linear", setting.task, setting.head)
         self._whole = WholeModel(setting)
         self._vectors: dict[Input, NDArray[np.float32]] = {}
         self._seen: list[Example] = []
@@ -40,7 +40,7 @@ class Linear:
 
     @property
     def head(self) -> Head:
-        return self._whole.head
+        return self._head
 
     @property
     def trained_parameters(self) -> int:
@@ -61,7 +61,7 @@ class Linear:
 
         self._seen += examples
         inputs = [Input(row.text, row.pair) for row in self._seen]
-        numbers = [self.head.number(row.label) for row in self._seen if row.label is not None]
+        numbers = [self._head.number(row.label) for row in self._seen if row.label is not None]
         self._model = LogisticRegression(C=10.0, max_iter=1_000).fit(self._of(inputs), np.array(numbers))
 
     def _of(self, inputs: Sequence[Input]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from freshtune.model.bundled import default_cache
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Input
 from freshtune.records import Example
-from freshtune.rivals.of_classes import require_classes
+from freshtune.rivals.of_classes import classes_alone
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ class LoraTrainer:
     """A sequence classifier whose adapters and head go on learning from each increment. A Predictor too."""
 
     def __init__(self, setting: "Setting") -> None:
-        require_classes("lora-trainer", setting.task)
+        self._head = classes_alone("lora-trainer", setting.task, setting.head)
         try:
             import peft
             import transformers
@@ -42,7 +42,7 @@ class LoraTrainer:
         from freshtune.model.backbone import backbone_folder, open_backbone
 
         transformers.set_seed(setting.seed)
-        self._setting, self._head = setting, setting.head
+        self._setting = setting
         _, self._tokens = open_backbone(setting.backbone, None, self._head.outputs, setting.max_tokens)
         whole = transformers.AutoModelForSequenceClassification.from_pretrained(
             backbone_folder(setting.backbone, default_cache()),

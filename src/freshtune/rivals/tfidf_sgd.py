@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from freshtune.model.heads import Head
 from freshtune.model.predictor import Input
 from freshtune.records import Example
-from freshtune.rivals.of_classes import require_classes
+from freshtune.rivals.of_classes import classes_alone
 
 if TYPE_CHECKING:
     from freshtune.rivals import Setting
@@ -25,8 +25,7 @@ class TfidfSgd:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import SGDClassifier
 
-        require_classes("tfidf-sgd", setting.task)
-        self._head = setting.head
+        self._head = classes_alone("tfidf-sgd", setting.task, setting.head)
         self._random = np.random.default_rng(setting.seed)
         self._counts = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
         self._model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=setting.seed, average=True)

@@ -5,8 +5,10 @@ from typing import Protocol
 
 import orjson
 
+from freshtune.model.heads import Head
+from freshtune.model.heads.several import Several
 from freshtune.records import KINDS, Json
-from freshtune.tasks import Task
+from freshtune.tasks import Task, class_names
 
 EVENT, BATCH = "Event", "EventBatch"
 """Names of the two schemas."""
@@ -93,7 +95,7 @@ def _properties(tasks: Mapping[str, Task], bounds: EventBounds) -> Schema:
             "needs it where several tasks do.",
         },
         "text": text("The review, the query, the product's title; needed for review, item, query and chat."),
-        "label": {"type": ["string", "number", "null"], "description": label},
+        "label": {"type": ["string", "number", "array", "object", "null"], "description": label},
         "pair": text("The second text of a two-text task, such as the title beside a query."),
         "id": name("Yours. The same id is stored once, whatever comes with it; without one, the same content is."),
         "time": {
@@ -125,8 +127,21 @@ def _label_words(task: Task) -> str:
         return (
             f"{task.name}: {'a whole number' if head.kind == 'ordinal' else 'a number'} from {lowest:g} to {highest:g}."
         )
-    named = ", ".join(str(head.name(number)) for number in range(head.outputs))
+    named = ", ".join(class_names(head))
+    if head.kind == "several":
+        return f"{task.name}: names, as a list or as the task reads them; of {named or 'any that labels bring'}."
     return f"{task.name}: {named or 'the name of a class; one that no label has named before is a new class'}."
+
+
+def _last_label(head: Head) -> Json:
+    """A label that the task takes, as the examples have it."""
+    highest = getattr(head, "highest", None)
+    if highest is not None:
+        return int(highest) if head.kind == "ordinal" else float(highest)
+    names = class_names(head)
+    if isinstance(head, Several):
+        return [names[-1] if names else f"home{head.path}bath" if head.path else "colour=white"]
+    return names[-1] if names else "great_room"  # as the text is
 
 
 def event_examples(tasks: Mapping[str, Task]) -> dict[str, dict[str, Json]]:
@@ -134,7 +149,7 @@ def event_examples(tasks: Mapping[str, Task]) -> dict[str, dict[str, Json]]:
     made: dict[str, dict[str, Json]] = {}
     for name, task in tasks.items():
         head = task.head()
-        said = head.name(getattr(head, "highest", head.outputs - 1)) if head.outputs else "great_room"  # as the text is
+        said = _last_label(head)
         made[name] = {
             "id": f"{name}-1",
             "kind": task.kinds[0],

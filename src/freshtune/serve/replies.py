@@ -2,36 +2,41 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from freshtune.model.answers import Answers
 from freshtune.model.heads import Head
-from freshtune.records import Json, Release
+from freshtune.records import Json, Label, Release
 from freshtune.serve.service import Listed, Part, Step
-
-
-def class_names(head: Head, classes: int) -> list[str]:
-    """The names of the columns of ``Answers.probabilities``.
-
-    >>> from freshtune.model.heads.ordinal import Ordinal
-    >>> class_names(Ordinal(1, 3), 3)
-    ['1', '2', '3']
-    """
-    first = int(getattr(head, "lowest", 0))
-    return [str(head.name(first + column)) for column in range(classes)]
 
 
 def readable(head: Head, answers: Answers) -> list[dict[str, Json]]:
     """Answers as JSON, in order.
 
     ``score`` is the probability of ``label`` where the head names classes, else the head's own real-valued answer
-    (expected star, grade). Six decimals.
+    (expected star, grade; how sure the least sure of several names is). Six decimals.
     """
-    names = class_names(head, answers.probabilities.shape[1])
+    names = head.columns(answers.probabilities.shape[1])
     probabilities = answers.probabilities.astype(float).round(6).tolist()
-    scores = answers.probabilities.max(axis=1) if head.kind == "classes" else answers.score
+    scores = _scores(head, answers)
     return [
-        {"label": head.name(number), "score": round(score, 6), "probabilities": dict(zip(names, row, strict=True))}
-        for number, score, row in zip(answers.prediction.tolist(), scores.tolist(), probabilities, strict=True)
+        {"label": _plain(label), "score": round(score, 6), "probabilities": dict(zip(names, row, strict=True))}
+        for label, score, row in zip(head.read(answers), scores.tolist(), probabilities, strict=True)
     ]
+
+
+def _scores(head: Head, answers: Answers) -> NDArray[np.float32]:
+    if head.kind == "classes":
+        return np.asarray(answers.probabilities.max(axis=1))
+    if head.kind == "several":
+        sure = np.maximum(answers.probabilities, 1 - answers.probabilities)
+        return np.asarray(sure.min(axis=1, initial=1.0))
+    return answers.score
+
+
+def _plain(label: Label) -> Json:
+    return list(label) if isinstance(label, tuple) else label
 
 
 def release_line(release: Listed) -> dict[str, Json]:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict, JsonValue
 
-Label = str | int | float
+Label = str | int | float | list[str]
 RELEASE, BEFORE, TIME = "sentiment-1f0c5e9a77b2", "sentiment-9b1d4c02ee51", "2026-01-31T08:00:00+00:00"
 """What stands in the examples."""
 
@@ -39,8 +39,11 @@ class Ready(Reply):
 class Answer(Reply):
     """What the model says of one input."""
 
-    label: Label
-    score: float = Field(description="Probability of the label; for rating and relevance the expected value.")
+    label: Label = Field(description="Of a task that answers with several names, a list of them.")
+    score: float = Field(
+        description="Probability of the label; for rating and relevance the expected value; of several names, how sure "
+        "the least sure one is."
+    )
     probabilities: dict[str, float] = Field(description="By label; empty where the task has no classes.")
 
 

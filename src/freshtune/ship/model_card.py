@@ -163,6 +163,8 @@ def _answers(described: Mapping[str, Json]) -> str:
     head = described["head"]
     facts = head if isinstance(head, dict) else {}
     labels = facts.get("labels")
+    if isinstance(labels, list) and facts.get("kind") == "several":
+        return f"any of {', '.join(f'`{label}`' for label in labels)}, each with its probability"
     if isinstance(labels, list):
         return f"one of {', '.join(f'`{label}`' for label in labels)}, each with its probability"
     scale = f"from {facts.get('lowest')} to {facts.get('highest')}"

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from freshtune.model.heads import Head
-from freshtune.model.heads.classes import Classes
+from freshtune.model.heads import Head, Named
 from freshtune.model.predictor import Input
-from freshtune.records import Event, Example, Json, Kind
+from freshtune.records import Event, Example, Json, Kind, names_of
+from freshtune.tasks.attributes import Attributes
+from freshtune.tasks.category import Category
 from freshtune.tasks.intent import Intent
 from freshtune.tasks.rating import Rating
 from freshtune.tasks.relevance import Relevance
@@ -35,8 +36,11 @@ class Task(Protocol):
     def head(self) -> Head:
         """How logits become an answer."""
 
-    def label(self, value: Json) -> str | int | float:
-        """The label that a sender's value stands for; ValueError names what is wrong (rating outside its scale …)."""
+    def label(self, value: Json) -> str | int | float | tuple[str, ...]:
+        """The hard label that a sender's value stands for, several names sorted.
+
+        ValueError names what is wrong (a rating outside its scale …).
+        """
 
     def examples(self, events: Iterable[Event], items: Mapping[str, Event]) -> Iterator[Example]:
         """Make the examples of a run of events; pure.
@@ -54,8 +58,8 @@ class Task(Protocol):
 class Growing(Task, Protocol):
     """A task whose set of classes may grow: an update then grows the head."""
 
-    def knowing(self, classes: Iterable[str]) -> Task:
-        """The same task whose head has these classes first, in their order."""
+    def knowing(self, names: Iterable[str]) -> Task:
+        """The same task whose head has these names first, in their order."""
 
 
 def answering(task: Task, known: Sequence[str], examples: Iterable[Example] = ()) -> Task:
@@ -69,13 +73,13 @@ def answering(task: Task, known: Sequence[str], examples: Iterable[Example] = ()
     """
     if not isinstance(task, Growing):
         return task
-    brought = {example.label for example in examples if isinstance(example.label, str)}
+    brought = {name for example in examples for name in names_of(example.label)}
     return task.knowing((*known, *sorted(brought - set(known))))
 
 
 def class_names(head: Head) -> tuple[str, ...]:
-    """The names of a head's classes; none where it answers on a scale."""
-    return head.labels if isinstance(head, Classes) else ()
+    """The names that a head answers with; none where it answers on a scale."""
+    return head.labels if isinstance(head, Named) else ()
 
 
 def first_without_pair(task: Task, inputs: Sequence[Input]) -> int | None:
@@ -94,4 +98,6 @@ TASKS: Mapping[str, type[Task]] = {
     "rating": Rating,
     "relevance": Relevance,
     "intent": Intent,
+    "attributes": Attributes,
+    "category": Category,
 }

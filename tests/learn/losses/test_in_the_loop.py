@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from freshtune.learn import fit as loop
 from freshtune.learn.batches import TrainingSet
-from freshtune.learn.challenger import Learn, Lesson, begin, tune
+from freshtune.learn.challenger import Learn, begin, tune
 from freshtune.learn.fit import Fit, Step, fit
+from freshtune.learn.lesson import Lesson
 from freshtune.learn.losses import LABELLED, LOSSES, TAUGHT, Loss
 from freshtune.learn.losses.ewc import Ewc
 from freshtune.learn.losses.importance import fisher
@@ -33,7 +35,7 @@ SCORE = EVERY_HEAD[2]
 SETTINGS = Fit(
     epochs=2, batch_tokens=60, learning_rate=1e-3, dropout=0.1, evaluate_every=100, checkpoint_seconds=0.0, seed=1
 )
-PLACED = [*zip(EVERY_HEAD, PLACES, strict=True), (SCORE, "hidden")]
+PLACED = [*zip(EVERY_HEAD, cycle(PLACES)), (SCORE, "hidden")]
 members = pytest.mark.parametrize("name", LOSSES)
 heads = pytest.mark.parametrize("head", EVERY_HEAD, ids=lambda head: head.kind)
 

@@ -17,6 +17,7 @@ from freshtune.model.heads import Head
 from freshtune.model.heads.classes import Classes
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
+from freshtune.records import Label
 from tests.learn.losses.toys import EVERY_HEAD, LABELS, batch_of, rows_of
 
 heads = pytest.mark.parametrize("head", EVERY_HEAD, ids=lambda head: head.kind)
@@ -97,7 +98,8 @@ def test_focal_gamma_is_a_factor_on_what_is_not_known_yet(head: Head) -> None:
         likely = logits.softmax(dim=1)[batch.targets.bool()][:, None]
     else:
         likely = torch.where(batch.targets.bool(), logits.sigmoid(), 1 - logits.sigmoid())
-    expected = -((1 - likely) ** 2 * likely.log()).mean()
+    each = -((1 - likely) ** 2 * likely.log())
+    expected = each.sum(dim=1).mean() if head.kind == "several" else each.mean()
     torch.testing.assert_close(Supervised(focal_gamma=2.0)(batch, logits), expected)
     tiny = Supervised(focal_gamma=1e-9)
     torch.testing.assert_close(tiny(batch, logits), Supervised()(batch, logits))
@@ -114,14 +116,15 @@ def test_focal_loss_has_a_finite_gradient_where_all_is_known(head: Head, gamma: 
         assert torch.isfinite(logits.grad).all()
 
 
-RARE: dict[str, tuple[str | float | int, ...]] = {
+RARE: dict[str, tuple[Label, ...]] = {
     "classes": ("差",) * 9 + ("手机",),
     "ordinal": (1,) * 9 + (4,),
     "score": (0.0,) * 9 + (1.0,),
+    "several": (("差",),) * 9 + (("手机",),),
 }
 
 
-def training_set(head: Head, labels: tuple[str | float | int, ...]) -> TrainingSet:
+def training_set(head: Head, labels: tuple[Label, ...]) -> TrainingSet:
     rows = len(labels)
     inputs = [np.asarray([5], np.int32)] * rows
     targets = np.stack([head.target(label) for label in labels])

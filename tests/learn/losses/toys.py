@@ -22,14 +22,21 @@ from freshtune.model.heads import Head
 from freshtune.model.heads.classes import Classes
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
+from freshtune.model.heads.several import Several
 from freshtune.records import Label
 from tests.model.tiny_models import LAYERS, WORDS
 
-EVERY_HEAD: tuple[Head, ...] = (Classes(("差", "good", "手机")), Ordinal(1, 5), Score(0, 2))
+EVERY_HEAD: tuple[Head, ...] = (
+    Classes(("差", "good", "手机")),
+    Ordinal(1, 5),
+    Score(0, 2),
+    Several(("差", "good", "手机")),
+)
 LABELS: dict[str, tuple[Label, ...]] = {
     "classes": ("差", "手机", (0.2, 0.3, 0.5), (1.0, 0.0, 0.0)),
     "ordinal": (1, 5, 3, (0.1, 0.2, 0.3, 0.2, 0.2)),
     "score": (0.0, 2.0, 1.25, (0.4,)),
+    "several": (("差",), ("good", "差"), (0.2, 0.9, 0.5), ("手机",)),
 }
 LENGTHS = (6, 3, 5, 2)
 PLACES: Mapping[str, tuple[Adapter, int]] = {
@@ -169,7 +176,12 @@ def lesson_of(model: TextModel, head: Head, cut: int, rows: int, seed: int) -> T
     """A training set of single words for any head, a third of it remembered, in groups of three."""
     random = np.random.default_rng(seed)
     ids = [random.integers(5, WORDS, random.integers(2, 9)).astype(np.int32) for _ in range(rows)]
-    hard = {"classes": ("差", "good", "手机"), "ordinal": (1, 2, 3, 4, 5), "score": (0.0, 1.0, 2.0)}[head.kind]
+    hard = {
+        "classes": ("差", "good", "手机"),
+        "ordinal": (1, 2, 3, 4, 5),
+        "score": (0.0, 1.0, 2.0),
+        "several": (("差",), ("good", "差"), ("手机",)),
+    }[head.kind]
     inputs: list[NDArray[np.generic]] = [*ids]
     if cut:
         with torch.inference_mode():

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from freshtune.errors import ConfigurationError
-from freshtune.learn.challenger import Learn, Lesson, TrunkTuning, begin, tune
+from freshtune.learn.challenger import Learn, TrunkTuning, begin, tune
 from freshtune.learn.fit import Fit, Step, averaged, predict
+from freshtune.learn.lesson import Lesson
 from freshtune.learn.state import Run
 from freshtune.model.adapters import ADAPTERS
 from freshtune.model.adapters.settling import factors

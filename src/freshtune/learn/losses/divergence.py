@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from freshtune.learn.losses.place import over_outputs
+
 if TYPE_CHECKING:
     import torch
 
@@ -11,8 +13,8 @@ if TYPE_CHECKING:
 def divergence(head: "Head", theirs: "torch.Tensor", ours: "torch.Tensor") -> "torch.Tensor":
     """Kullback-Leibler divergence of our answers from theirs, float32 ``[b]``: 0 where they agree.
 
-    Over the classes, or the mean over the other heads' outputs, each a yes or no of its own. Classes that they do not
-    know count for nothing: ours are compared as if the text were of one of the others.
+    Over the classes, or of the other heads' outputs each as a yes or no of its own. Classes and names that they do not
+    know count for nothing: of classes ours are compared as if the text were of one of the others.
 
     Args:
         theirs: the answers that are taken as true, logits ``[b, outputs]``; −∞ for a class that they do not know.
@@ -21,15 +23,17 @@ def divergence(head: "Head", theirs: "torch.Tensor", ours: "torch.Tensor") -> "t
     import torch
     from torch.nn import functional
 
+    known = theirs > -torch.inf
     if head.kind == "classes":
-        known = theirs > -torch.inf
         log_theirs = functional.log_softmax(theirs, dim=1)
         log_ours = functional.log_softmax(ours.masked_fill(~known, -torch.inf), dim=1)
         gap = (log_theirs - log_ours).masked_fill(~known, 0)
         return (log_theirs.exp() * gap).sum(dim=1)
+    theirs = theirs.masked_fill(~known, 0)
     above = torch.sigmoid(theirs)
     gap = functional.binary_cross_entropy_with_logits(ours, above, reduction="none")
-    return (gap - functional.binary_cross_entropy_with_logits(theirs, above, reduction="none")).mean(dim=1)
+    gap = gap - functional.binary_cross_entropy_with_logits(theirs, above, reduction="none")
+    return over_outputs(head, gap.masked_fill(~known, 0))
 
 
 def mutual_divergence(head: "Head", one: "torch.Tensor", other: "torch.Tensor") -> "torch.Tensor":
@@ -47,4 +51,4 @@ def mutual_divergence(head: "Head", one: "torch.Tensor", other: "torch.Tensor") 
     if head.kind == "classes":
         log_one, log_other = functional.log_softmax(one, dim=1), functional.log_softmax(other, dim=1)
         return ((log_one.exp() - log_other.exp()) * (log_one - log_other)).sum(dim=1) / 2
-    return ((torch.sigmoid(one) - torch.sigmoid(other)) * (one - other)).mean(dim=1) / 2
+    return over_outputs(head, (torch.sigmoid(one) - torch.sigmoid(other)) * (one - other)) / 2

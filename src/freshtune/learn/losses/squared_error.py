@@ -24,6 +24,7 @@ class SquaredError:
     ``ordinal``    (expected step − label)², lowest as 0 and highest as 1
     ``score``      (expected grade − label)², on the same scale
     ``classes``    Σ (softmax(logits) − target)², over the classes: an expected one-hot
+    ``several``    Σ (sigmoid(logit) − target)², over the names
     =============  =====================================================================
 
     Source: Brier, *Verification of forecasts expressed in terms of probability*, 1950, for the classes. Unlike
@@ -37,6 +38,8 @@ class SquaredError:
         """Mean over the batch, each example with its weight."""
         if batch.head.kind == "classes":
             each = (logits.softmax(dim=1) - batch.targets).square().sum(dim=1)
+        elif batch.head.kind == "several":
+            each = (logits.sigmoid() - batch.targets).square().sum(dim=1)
         else:
             each = (said(batch.head, logits).sigmoid() - meant(batch.head, batch.targets)).square()
         return (each * batch.weights).mean()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from freshtune.learn.losses.place import levels
+from freshtune.learn.losses.place import levels, over_outputs
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +27,7 @@ class Supervised:
     ``classes``    −Σ target · log softmax(logits)
     ``ordinal``    mean over thresholds of the binary cross-entropy
     ``score``      binary cross-entropy of sigmoid(logit) and the target
+    ``several``    sum over names of the binary cross-entropy
     =============  ====================================================
 
     Attributes:
@@ -65,9 +66,10 @@ class Supervised:
             return -self._focused(targets, functional.log_softmax(logits, dim=1)).sum(dim=1)
         targets = targets * (1 - self.label_smoothing) + self.label_smoothing / 2
         if not self.focal_gamma:
-            return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=1)
+            each = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+            return over_outputs(batch.head, each)
         yes, no = functional.logsigmoid(logits), functional.logsigmoid(-logits)
-        return -(self._focused(targets, yes) + self._focused(1 - targets, no)).mean(dim=1)
+        return -over_outputs(batch.head, self._focused(targets, yes) + self._focused(1 - targets, no))
 
     def _focused(self, targets: "torch.Tensor", logs: "torch.Tensor") -> "torch.Tensor":
         if not self.focal_gamma:

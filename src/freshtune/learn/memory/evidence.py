@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from freshtune.model.heads import Head
 from freshtune.records import Example
 
+_SURE_NOT = -1e3
+"""A logit at which a yes has no chance."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -44,8 +47,9 @@ def likelihoods_of(head: Head, logits: NDArray[np.float32], targets: NDArray[np.
     if head.kind == "classes":
         told = np.where(target > 0, _log_softmax(logits), 0)  # a class that the model does not know is at −∞
         return np.asarray(np.exp((target * told).sum(axis=1)))
-    values = logits.astype(np.float64)
-    return np.asarray(np.exp(-(np.logaddexp(0, values) - target * values).mean(axis=1)))
+    values = np.maximum(logits.astype(np.float64), _SURE_NOT)  # a name that the model does not know is at −∞
+    lost = np.logaddexp(0, values) - target * values
+    return np.asarray(np.exp(-(lost.sum(axis=1) if head.kind == "several" else lost.mean(axis=1))))
 
 
 def margins(head: Head, logits: NDArray[np.float32]) -> NDArray[np.float64]:

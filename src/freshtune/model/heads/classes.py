@@ -57,6 +57,14 @@ class Classes:
         probabilities = exponents / exponents.sum(axis=1, keepdims=True)
         return Answers(logits.argmax(axis=1).astype(np.float32), probabilities[:, -1], probabilities)
 
+    def read(self, answers: Answers) -> list[Label]:
+        """The classes' names."""
+        return [self.labels[int(number)] for number in answers.prediction.tolist()]
+
+    def columns(self, width: int) -> tuple[str, ...]:
+        """The names of the columns of ``Answers.probabilities``."""
+        return self.labels[:width]
+
     def grown(self, labels: Sequence[Label]) -> "Classes":
         """The same head with new classes after the old ones, so that old logits keep their place."""
         if not all(isinstance(label, str) for label in labels):

@@ -63,6 +63,14 @@ class Ordinal:
         score = (probabilities @ np.arange(self.lowest, self.highest + 1)).astype(np.float32)
         return Answers((probabilities.argmax(axis=1) + self.lowest).astype(np.float32), score, probabilities)
 
+    def read(self, answers: Answers) -> list[Label]:
+        """The steps of the scale."""
+        return [int(number) for number in answers.prediction.tolist()]
+
+    def columns(self, width: int) -> tuple[str, ...]:
+        """The steps that the columns of ``Answers.probabilities`` stand for."""
+        return tuple(str(self.lowest + column) for column in range(width))
+
     def grown(self, labels: Sequence[Label]) -> "Ordinal":
         """The same: a scale has all its labels from the start."""
         for label in labels:

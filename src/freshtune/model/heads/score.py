@@ -38,9 +38,10 @@ class Score:
     def number(self, label: Label) -> float:
         """The grade itself; a soft label is the place on the scale."""
         if isinstance(label, tuple):
-            if len(label) != 1 or not 0 <= label[0] <= 1:
+            place = label[0] if len(label) == 1 else None
+            if not isinstance(place, float | int) or not 0 <= place <= 1:
                 raise ValueError("a soft label of this head is one number from 0 to 1")
-            return self.lowest + label[0] * (self.highest - self.lowest)
+            return self.lowest + place * (self.highest - self.lowest)
         value = float(label)
         if not self.lowest <= value <= self.highest:
             raise ValueError(f"{label!r} is outside {self.lowest:g} to {self.highest:g}")
@@ -55,6 +56,14 @@ class Score:
         place = 1 / (1 + np.exp(-np.clip(logits[:, 0], -30, 30)))
         score = (self.lowest + place * (self.highest - self.lowest)).astype(np.float32)
         return Answers(np.rint(score), score, np.empty((len(logits), 0), np.float32))
+
+    def read(self, answers: Answers) -> list[Label]:
+        """The nearest whole grades."""
+        return [float(number) for number in answers.prediction.tolist()]
+
+    def columns(self, width: int) -> tuple[str, ...]:  # noqa: ARG002
+        """None: it has no classes to be sure of."""
+        return ()
 
     def grown(self, labels: Sequence[Label]) -> "Score":
         """The same: a scale has all its labels from the start."""

@@ -2,6 +2,7 @@
 
 import math
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,7 +13,7 @@ from freshtune.serve import infer_shapes as shapes
 from freshtune.serve.batching import Answered
 from freshtune.serve.calls import InferCall, InferTensor, read_call, to_inputs
 from freshtune.serve.refusals import DOCUMENTED, Refusal, json_reply
-from freshtune.serve.replies import class_names, readable
+from freshtune.serve.replies import readable
 from freshtune.serve.routes.route import Route, one_or_two
 from freshtune.serve.serving import Serving
 
@@ -43,17 +44,21 @@ def _outputs(answered: Answered) -> list[dict[str, object]]:
     rows = answered.answers.probabilities
     count, classes = rows.shape
     outputs: list[dict[str, object]] = [
-        {"name": "label", "datatype": "BYTES", "shape": [count], "data": [str(each["label"]) for each in answers]},
+        {"name": "label", "datatype": "BYTES", "shape": [count], "data": [_text(each["label"]) for each in answers]},
         {"name": "score", "datatype": "FP32", "shape": [count], "data": [each["score"] for each in answers]},
     ]
     if classes:
-        names = class_names(answered.head, classes)
-        told: dict[str, object] = {"classes": ",".join(names)}
+        told: dict[str, object] = {"classes": ",".join(answered.head.columns(classes))}
         data = rows.ravel().tolist()
         outputs.append(
             {"name": "probabilities", "datatype": "FP32", "shape": [count, classes], "data": data, "parameters": told}
         )
     return outputs
+
+
+def _text(label: Json) -> str:
+    """A label as one element of a tensor; several names as a JSON array."""
+    return orjson.dumps(label).decode() if isinstance(label, list) else str(label)
 
 
 async def infer(serving: Serving, request: Request) -> Response:

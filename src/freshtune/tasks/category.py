@@ -1,0 +1,110 @@
+"""Where a product belongs: a node of a tree, in which a child implies its parents."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from pydantic import Field
+
+from freshtune.model.heads.several import Several
+from freshtune.records import Event, Example, Json, Kind
+from freshtune.tasks.names import name_of, names_known
+from freshtune.tasks.one_text import examples_of_one_text
+
+PATH = " > "
+"""What stands between a node and its parent."""
+_DEEPEST = 16
+
+
+@dataclass(frozen=True)
+class Category:
+    """Products' titles and descriptions → a node of the shop's tree with all above it, such as
+    ``home``, ``home > bath``, ``home > bath > towels``.
+
+    Attributes:
+        labels: the nodes, each as its whole path. Where some are named, a label with another is refused.
+        parents: child → parent, for shops that send a node by its own name alone; ``towels = "bath"``.
+        more: labels may bring nodes of their own beside those that are named.
+        most_names: it answers with so many nodes at most.
+    """
+
+    labels: tuple[str, ...] = ()
+    parents: Mapping[str, str] = field(default_factory=dict)
+    more: bool = False
+    most_names: Annotated[int, Field(ge=2, le=10_000)] = 1_000
+
+    name = "category"
+    pairs = False
+    kinds: tuple[Kind, ...] = ("item",)
+    metrics = ("micro_f1", "macro_f1", "accuracy")
+
+    def __hash__(self) -> int:
+        return hash((self.labels, tuple(self.parents.items()), self.more, self.most_names))
+
+    def head(self) -> Several:
+        """Of the nodes that are named and all above them, or of none yet; see :meth:`knowing`."""
+        for child in self.parents:
+            self._above(child)
+        for label in self.labels:
+            if _nodes(label)[-1] != label:
+                raise ValueError(f"a node must be written as it is read, {_nodes(label)[-1]}")
+        return Several(self._with_parents(self.labels), PATH)
+
+    def label(self, value: Json) -> tuple[str, ...]:
+        """A node and all above it.
+
+        Args:
+            value: its path, ``home > bath > towels``; the name of a node that ``parents`` knows; or a list of nodes by
+                their paths.
+
+        >>> Category().label("home>bath")
+        ('home', 'home > bath')
+        >>> Category(parents={"towels": "bath", "bath": "home"}).label("towels")
+        ('home', 'home > bath', 'home > bath > towels')
+        """
+        if isinstance(value, list | tuple):
+            nodes = {node for each in value for node in _nodes(each)}
+        elif isinstance(value, str) and value.strip() in self.parents:
+            nodes = {*_nodes(PATH.join(self._above(value.strip())))}
+        else:
+            nodes = {*_nodes(value)}
+        if not nodes:
+            raise ValueError("the label names no node")
+        known = set(self._with_parents(self.labels))
+        unknown = sorted(node for node in nodes if known and not self.more and node not in known)
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is none of the {len(known)} nodes that are named")
+        return tuple(sorted(nodes))
+
+    def knowing(self, names: Iterable[str]) -> "Category":
+        """The same task whose head has these nodes first, then the others that are named.
+
+        Raises:
+            ConfigurationError: they are more than it may answer with.
+        """
+        named = self._with_parents(self.labels)
+        labels = names_known(self.name, named, self.more, self.most_names, names)
+        return replace(self, labels=labels, more=self.more or not self.labels)
+
+    def examples(self, events: Iterable[Event], items: Mapping[str, Event]) -> Iterator[Example]:  # noqa: ARG002
+        return examples_of_one_text(self, events)
+
+    def _above(self, node: str) -> list[str]:
+        """A node's name and those above it, the topmost first; ValueError where it is above itself."""
+        line = [node]
+        while (parent := self.parents.get(line[0])) is not None:
+            if parent in line:
+                raise ValueError(f"the category {parent!r} is above itself: {PATH.join([parent, *line])}")
+            line.insert(0, parent)
+        return line
+
+    def _with_parents(self, labels: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(node for label in labels for node in _nodes(label)))
+
+
+def _nodes(path: Json) -> tuple[str, ...]:
+    """The nodes from the topmost to the one that a path leads to, each as its own path."""
+    parts = [name_of(part, "category") for part in (path.split(PATH.strip()) if isinstance(path, str) else [path])]
+    if len(parts) > _DEEPEST:
+        raise ValueError(f"a category {len(parts)} levels deep; {_DEEPEST} is the most")
+    return tuple(PATH.join(parts[: depth + 1]) for depth in range(len(parts)))
