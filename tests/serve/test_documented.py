@@ -130,7 +130,8 @@ def test_an_event_is_described_in_full() -> None:
 
 def test_a_friendly_text_is_an_example_of_a_good_label() -> None:
     examples = event_examples({name: task() for name, task in TASKS.items()})
-    assert [examples[name]["label"] for name in TASKS] == ["positive", 5, 2, "great_room"]
+    labels = ["positive", 5, 2, "great_room", ["colour=white"], ["home > bath"]]
+    assert [examples[name]["label"] for name in TASKS] == labels
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -157,6 +157,8 @@ def event_examples(tasks: Mapping[str, Task]) -> dict[str, dict[str, Json]]:
             "text": "房间很干净，下次还来",
             "label": said,
         }
+        if task.kinds[0] == "item":
+            made[name] |= {"text": "浴室毛巾 白色 纯棉 bath towel", "item": "4712"}
         if head.kind == "score":
             made[name] |= {"text": "手机壳", "pair": "透明防摔手机壳"}
         made[f"late {name}"] = {"kind": "label", "task": name, "example": f"{name}-1", "label": said}
