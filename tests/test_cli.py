@@ -275,6 +275,22 @@ def test_evaluate_gives_scores_by_name(shop: Path) -> None:
         assert [category, f"{values['examples']:.0f}", f"{values['accuracy']:.4f}"] in map(str.split, shown.split("\n"))
 
 
+def test_evaluate_shows_a_baseline_beside_the_release(shop: Path) -> None:
+    file = write_rows(shop.parent / "held.jsonl", reviews(2_000, 2_040))
+    flags = ("--data", file, "--text", "text", "--label", "label", "--baseline")
+    found = document(call("evaluate", "-w", shop, *flags, "--json"))
+    theirs = found["baseline"]
+    assert theirs["name"] == "tfidf"
+    assert set(theirs["scores"]) == set(found["scores"])
+    assert 0.5 < theirs["scores"]["accuracy"] < 1, "half of these are said in words that it has not met"
+    gain = theirs["gain"]
+    assert gain["value"] == pytest.approx(found["scores"]["accuracy"] - theirs["scores"]["accuracy"])
+    assert gain["low"] <= gain["value"] <= gain["high"]
+    shown = call("evaluate", "-w", shop, *flags).stdout
+    assert f"{theirs['scores']['accuracy']:.4f}" in shown
+    assert f"accuracy over TF-IDF: {100 * gain['value']:+.2f} points" in shown
+
+
 def test_evaluate_tells_what_it_left_out_and_refuses_to_judge_on_nothing(beginning: Path, tmp_path: Path) -> None:
     rows = [row | {"label": int(row["label"] == "positive")} for row in reviews(2_000, 2_040)]
     flags = ("--data", write_rows(tmp_path / "held.jsonl", rows), "--text", "text", "--label", "label")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from freshtune import cycle
 from freshtune.cycle.beginning import by_side
+from freshtune.cycle.companion import companion_of
 from freshtune.cycle.extras import require_extra
 from freshtune.errors import NotFound, UsageError
 from freshtune.intake.checks import EventChecks
@@ -22,10 +23,11 @@ from freshtune.intake.labelled import LabelledData, read_labelled
 from freshtune.intake.mapping import ColumnMapping, unknown_task
 from freshtune.intake.sources import Record
 from freshtune.judge.evaluate import evaluate
+from freshtune.judge.gate import change_between
 from freshtune.model.onnx_model import OnnxModel, open_onnx_model
 from freshtune.model.predictor import Input
 from freshtune.phases import Phases
-from freshtune.records import Delta, Json, LogRange, Release, Scorecard
+from freshtune.records import Delta, Estimate, Json, LogRange, Release, Scorecard
 from freshtune.serve.replies import readable
 from freshtune.settings import Settings, first_tables, read_settings
 from freshtune.ship.checkout import checkout
@@ -44,10 +46,14 @@ class Evaluation:
     Attributes:
         scorecard: how good it is: metrics with intervals, slices, every outcome.
         data: what it was judged on, and what of it was refused or passed over.
+        baseline: TF-IDF on the same, where it was asked for.
+        gain: the primary metric over the baseline's, with its 95 % interval.
     """
 
     scorecard: Scorecard
     data: LabelledData
+    baseline: Scorecard | None = None
+    gain: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -219,7 +225,12 @@ class OpenWorkspace:
         return [Input(clean(text), None if pair is None else clean(pair)) for text, pair in given]
 
     def evaluate(
-        self, task: str, source: str | Path | Iterable[Record], mapping: ColumnMapping, release: str | None = None
+        self,
+        task: str,
+        source: str | Path | Iterable[Record],
+        mapping: ColumnMapping,
+        release: str | None = None,
+        baseline: bool = False,
     ) -> Evaluation:
         """Judge a release on labelled data; nothing of it is stored or learned.
 
@@ -227,16 +238,24 @@ class OpenWorkspace:
             source: a csv, jsonl or parquet file, plain or gz; or records.
             mapping: which column is what.
             release: the live one unless named.
+            baseline: judge TF-IDF beside it, fitted on what the release could learn.
 
         Raises:
             NotFound: no such file or release.
             UsageError: the mapping does not fit, or no record is left that could judge: says why.
         """
         of = self.task(task)
+        if baseline:
+            require_extra("train", "A baseline")
         data = read_labelled(source, mapping, self.checks, of)
         model = self.model(task, release)
         of = answering(of, class_names(model.head), data.examples)
-        return Evaluation(evaluate(model, of, data.examples, "data"), data)
+        ours = evaluate(model, of, data.examples, "data")
+        if not baseline:
+            return Evaluation(ours, data)
+        upto = self.store.registry.get(self.release_of(task, release)).range.upto
+        theirs = evaluate(companion_of(self.store, of, self.settings, upto), of, data.examples, "data")
+        return Evaluation(ours, data, theirs, change_between(ours, theirs))
 
 
 def _meets(ranges: Iterable[LogRange], since: int, upto: int) -> bool:

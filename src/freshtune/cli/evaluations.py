@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def evaluation_document(found: "Evaluation") -> dict[str, object]:
     """Scores, intervals and slices by name, and what became of the records that were read."""
     card, data = found.scorecard, found.data
-    return {
+    document: dict[str, object] = {
         "read": data.read,
         "refused": dict(data.refused),
         "unlabelled": data.unlabelled,
@@ -24,6 +24,14 @@ def evaluation_document(found: "Evaluation") -> dict[str, object]:
         "intervals": {metric: [estimate.low, estimate.high] for metric, estimate in card.metrics.items()},
         "slices": {category: dict(values) for category, values in card.slices.items()},
     }
+    if found.baseline is not None and found.gain is not None:
+        document["baseline"] = {
+            "name": "tfidf",
+            "scores": {metric: estimate.value for metric, estimate in found.baseline.metrics.items()},
+            "intervals": {metric: [each.low, each.high] for metric, each in found.baseline.metrics.items()},
+            "gain": {"value": found.gain.value, "low": found.gain.low, "high": found.gain.high},
+        }
+    return document
 
 
 def evaluation_told(release: str, found: "Evaluation") -> None:
@@ -31,11 +39,24 @@ def evaluation_told(release: str, found: "Evaluation") -> None:
     card = found.scorecard
     line(f"{release} on {card.examples:,} examples of {found.data.read:,} records")
     _left_out_told(found.data)
-    rows = [[m, f"{e.value:.4f}", f"{e.low:.4f} – {e.high:.4f}"] for m, e in card.metrics.items()]
-    table({"metric": "left", "value": "right", "95 % interval": "right"}, rows)
+    _metrics_told(found)
     if card.slices:
         line("")
         _slices_told(card)
+
+
+def _metrics_told(found: "Evaluation") -> None:
+    """Each metric, beside the baseline's where there is one, and what the primary one gains over it."""
+    metrics, other = found.scorecard.metrics, found.baseline.metrics if found.baseline else None
+    columns = {"metric": "left", "value": "right", "95 % interval": "right"}
+    rows = [[m, f"{e.value:.4f}", f"{e.low:.4f} – {e.high:.4f}"] for m, e in metrics.items()]
+    if other is not None:
+        columns["TF-IDF"] = "right"
+        rows = [[*row, f"{other[row[0]].value:.4f}"] for row in rows]
+    table(columns, rows)
+    if found.gain is not None:
+        value, low, high = (100 * each for each in (found.gain.value, found.gain.low, found.gain.high))
+        line(f"{next(iter(metrics))} over TF-IDF: {value:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}")
 
 
 def silent_queries_told(outcomes: "Sequence[Outcome]") -> None:

@@ -179,6 +179,9 @@ def evaluate(
     label_map: Annotated[str | None, typer.Option(help="Such as 0=negative,1=positive.")] = None,
     category: Annotated[str | None, typer.Option(help="Column of the slice; each is scored apart too.")] = None,
     release: Annotated[str | None, typer.Option(help="A release other than the live one.")] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="TF-IDF beside it, fitted on what the release could learn.")
+    ] = False,
     workspace: Root = ".",
     set_: Flags = None,
     as_json: AsJson = False,
@@ -192,7 +195,7 @@ def evaluate(
     names = parse_label_map(label_map) if label_map else {}
     mapping = ColumnMapping(task=task, text=text, pair=pair, label=label, label_map=names, category=category)
     name = shop.release_of(task, release)
-    found = shop.evaluate(task, data, mapping, name)
+    found = shop.evaluate(task, data, mapping, name, baseline)
     heading = {"task": task, "release": name}
     say(heading | evaluation_document(found), as_json, lambda: evaluation_told(name, found))
     silent_queries_told(found.scorecard.outcomes)
