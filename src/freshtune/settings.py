@@ -46,7 +46,8 @@ from freshtune.settings_files import TUNED, parsed, put, put_over, tuned_recipes
 from freshtune.settings_values import FILE, built
 from freshtune.ship.compression import COMPRESSIONS, Compression
 from freshtune.ship.compression.int8 import Int8
-from freshtune.tasks import TASKS, Task
+from freshtune.tasks import CUSTOM, TASKS, Task
+from freshtune.tasks.custom import Custom
 
 ENVIRONMENT = "FRESHTUNE__"
 
@@ -235,13 +236,6 @@ def settings_of(tree: Mapping[str, Any]) -> Settings:
         raise ConfigurationError("The workspace has no task.", "", "Add a table such as [tasks.sentiment].")
     if not isinstance(recipes, dict):
         raise ConfigurationError("The setting recipes is no table.", "", "Write [recipes.TASK] for a task.")
-    unknown = [name for name in named if name not in TASKS]
-    if unknown:
-        raise ConfigurationError(
-            f"There is no task {unknown[0]!r}.",
-            did_you_mean(unknown[0], TASKS),
-            f"The tasks are {', '.join(TASKS)}.",
-        )
     tasks = {name: _task(name, value) for name, value in named.items()}
     settings = built(_Untasked, tree, "", _defaults(tree))
     made = {name: _recipe(name, value, tasks, settings.learn) for name, value in recipes.items()}
@@ -260,7 +254,21 @@ def _recipe(name: str, value: Any, tasks: Mapping[str, Task], usual: LearnSettin
 
 
 def _task(name: str, value: Any) -> Task:
-    task = typing.cast(Task, built(TASKS[name], value, f"tasks.{name}"))
+    """The task of a table: the one of that name, or a custom one where the table says ``like = "custom"``."""
+    like = value.get("like", name) if isinstance(value, dict) else name
+    if like not in TASKS:
+        raise ConfigurationError(
+            f"There is no task {like!r}.", did_you_mean(str(like), TASKS), f"The tasks are {', '.join(TASKS)}."
+        )
+    if like != name and like != CUSTOM:
+        raise ConfigurationError(
+            f"The table [tasks.{name}] is like {like!r}.",
+            f"Only a custom task may have a name of its own; {like} is [tasks.{like}].",
+            f'Rename the table, or write like = "{CUSTOM}" and say what it answers.',
+        )
+    if like == CUSTOM and isinstance(value, dict):
+        value = {key: each for key, each in value.items() if key != "like"} | {"name": name}
+    task = typing.cast(Task, built(TASKS[like], value, f"tasks.{name}"))
     try:
         task.head()
     except ValueError as error:
@@ -297,7 +305,7 @@ def recipe_digest(settings: Settings) -> str:
 
 def as_tree(settings: Settings) -> dict[str, Any]:
     """The settings as plain values, for ``config show``."""
-    tasks = {name: TypeAdapter(type(task)).dump_python(task, mode="json") for name, task in settings.tasks.items()}
+    tasks = {name: task_table(task) for name, task in settings.tasks.items()}
     rest = {
         place.name: TypeAdapter(type(value)).dump_python(value, mode="json")
         for place in dataclasses.fields(settings)
@@ -307,6 +315,15 @@ def as_tree(settings: Settings) -> dict[str, Any]:
         name: TypeAdapter(LearnSettings).dump_python(each, mode="json") for name, each in settings.recipes.items()
     }
     return {"tasks": tasks, **rest, **({"recipes": recipes} if recipes else {})}
+
+
+def task_table(task: Task) -> dict[str, Any]:
+    """A task as its table in ``freshtune.toml`` says it."""
+    table: dict[str, Any] = TypeAdapter(type(task)).dump_python(task, mode="json")
+    if isinstance(task, Custom):
+        del table["name"]  # the table's own
+        return {"like": CUSTOM} | table
+    return table
 
 
 @dataclass(frozen=True)

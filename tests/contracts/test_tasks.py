@@ -20,11 +20,13 @@ LABELS: dict[str, tuple[Json, ...]] = {
     "relevance": (0, 2, 1.33, "0.5", 1),
     "intent": ("card_arrival", "退货", 7, 7.0, " late ", "great"),
     "attributes": ({"colour": "red"}, {"品牌": ["小米", "红米"], "size": 42, "brand": ""}, ["a=b", "c=d"], "b=2|a=1"),
+    "custom": ("card_arrival", "退货", 7, " late "),
     "category": ("家居 > 浴室", "home", "home>bath > towels", ["a", "a > b"], 7),
 }
 NO_LABELS: dict[str, tuple[Json, ...]] = dict.fromkeys(LABELS, ("great", 99, -1, "NaN")) | {
     "intent": ("x" * 65, " \n", "two\nlines", 1.5),
     "attributes": ("red", {"colour": ""}, {"colour": {"a": "b"}}, {"c": "x" * 65}),
+    "custom": ("x" * 65, " \n", "two\nlines", 1.5),
     "category": ("a >> b", " > ", 1.5, {"a": "b"}),
 }
 """What another task may accept and this one does not."""
@@ -141,7 +143,7 @@ def test_a_bad_label_is_a_value_error(task: Task) -> None:
 def test_only_a_task_that_grows_takes_more_classes(task: Task) -> None:
     names = ("b=1", "a=1")
     known = answering(task, names)
-    assert isinstance(task, Growing) == (task.name in ("intent", "attributes", "category"))
+    assert isinstance(task, Growing) == (task.name in ("intent", "attributes", "category", "custom"))
     assert class_names(known.head()) == (names if isinstance(task, Growing) else class_names(task.head()))
     assert (known == task) == (not isinstance(task, Growing))
     assert (known.name, known.kinds, known.metrics) == (task.name, task.kinds, task.metrics)

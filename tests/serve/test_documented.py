@@ -130,7 +130,7 @@ def test_an_event_is_described_in_full() -> None:
 
 def test_a_friendly_text_is_an_example_of_a_good_label() -> None:
     examples = event_examples({name: task() for name, task in TASKS.items()})
-    labels = ["positive", 5, 2, "great_room", ["colour=white"], ["home > bath"]]
+    labels = ["positive", 5, 2, "great_room", ["colour=white"], ["home > bath"], "great_room"]
     assert [examples[name]["label"] for name in TASKS] == labels
 
 

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from freshtune.records import Estimate, Json, Release, Scorecard
 from freshtune.ship.card_snippet import snippet
-from freshtune.tasks import TASKS
 
 DATA_WINDOW = "data_window.json"
 """Optional file of a release: its DataWindow, as ``record_json.dumps`` writes it."""
@@ -258,9 +257,7 @@ def _forgetting(release: Release) -> str:
 
 
 def primary_metric(release: Release) -> str:
-    """The metric that the task is judged by; of a task that is not listed, the first one scored."""
-    if release.task in TASKS:
-        return str(TASKS[release.task]().metrics[0])
+    """The metric that the task is judged by, the first one scored."""
     return next((metric for card in release.scorecards.values() for metric in card.metrics), "")
 
 

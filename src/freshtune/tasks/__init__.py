@@ -8,6 +8,7 @@ from freshtune.model.predictor import Input
 from freshtune.records import Event, Example, Json, Kind, names_of
 from freshtune.tasks.attributes import Attributes
 from freshtune.tasks.category import Category
+from freshtune.tasks.custom import Custom
 from freshtune.tasks.intent import Intent
 from freshtune.tasks.rating import Rating
 from freshtune.tasks.relevance import Relevance
@@ -93,6 +94,8 @@ def first_without_pair(task: Task, inputs: Sequence[Input]) -> int | None:
     return next((place for place, each in enumerate(inputs) if not (each.pair or "").strip()), None)
 
 
+CUSTOM = "custom"
+"""The task whose table may have another name."""
 TASKS: Mapping[str, type[Task]] = {
     "sentiment": Sentiment,
     "rating": Rating,
@@ -100,4 +103,6 @@ TASKS: Mapping[str, type[Task]] = {
     "intent": Intent,
     "attributes": Attributes,
     "category": Category,
+    CUSTOM: Custom,
 }
+"""By name. A table ``[tasks.NAME]`` is the task of that name, or one like the task that its ``like`` says."""

@@ -8,8 +8,8 @@ from freshtune.tasks.event_fields import category, sent_label
 from freshtune.tasks.split_key import normalised
 
 
-class ReadsOneText(Protocol):
-    """What is asked of such a task; see :class:`freshtune.tasks.Task`."""
+class ReadsEvents(Protocol):
+    """What is asked of a task; see :class:`freshtune.tasks.Task`."""
 
     @property
     def name(self) -> str: ...
@@ -20,7 +20,7 @@ class ReadsOneText(Protocol):
     def label(self, value: Json) -> str | int | float | tuple[str, ...]: ...
 
 
-def examples_of_one_text(task: ReadsOneText, events: Iterable[Event]) -> Iterator[Example]:
+def examples_of_one_text(task: ReadsEvents, events: Iterable[Event]) -> Iterator[Example]:
     """An example an event that is of the task's kinds and has a text; the normalised text is its split key."""
     for event in events:
         if event.kind not in task.kinds or event.task not in (None, task.name) or not event.text:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from freshtune.model.heads.ordinal import Ordinal
 from freshtune.records import Event, Example, Json, Kind
 from freshtune.tasks.one_text import examples_of_one_text
+from freshtune.tasks.scales import step_of
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,7 @@ class Rating:
 
     def label(self, value: Json) -> int:
         """A whole number inside the scale; ``"4"`` and ``4.0`` are read as 4."""
-        if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                raise ValueError(f"rating {value!r} is not a number") from None
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or value != value
-            or value not in range(self.lowest, self.highest + 1)
-        ):
-            raise ValueError(f"rating {value!r} is no whole number from {self.lowest} to {self.highest}")
-        return int(value)
+        return step_of(value, self.lowest, self.highest)
 
     def examples(self, events: Iterable[Event], items: Mapping[str, Event]) -> Iterator[Example]:  # noqa: ARG002
         return examples_of_one_text(self, events)

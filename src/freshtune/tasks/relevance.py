@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from freshtune.model.heads.score import Score
 from freshtune.records import Event, Example, Json, Kind
-from freshtune.tasks.event_fields import category, sent_label, sent_pair
-from freshtune.tasks.split_key import normalised
+from freshtune.tasks.scales import grade_of
+from freshtune.tasks.two_texts import examples_of_two_texts
 
 
 @dataclass(frozen=True)
@@ -29,36 +29,7 @@ class Relevance:
 
     def label(self, value: Json) -> float:
         """A number inside the scale."""
-        if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                raise ValueError(f"grade {value!r} is not a number") from None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"grade {value!r} is not a number")
-        if not self.lowest <= value <= self.highest:
-            raise ValueError(f"grade {value!r} is outside {self.lowest:g} to {self.highest:g}")
-        return float(value)
+        return grade_of(value, self.lowest, self.highest)
 
     def examples(self, events: Iterable[Event], items: Mapping[str, Event]) -> Iterator[Example]:
-        for event in events:
-            if event.kind not in self.kinds or event.task not in (None, self.name) or not event.text:
-                continue
-            key = normalised(event.text)
-            if not key:  # nothing but space
-                continue
-            item = items.get(event.item) if event.item else None
-            title = sent_pair(event) or (item.text if item else None)
-            if not title or not title.strip():
-                continue
-            label = sent_label(event, self.name)
-            yield Example(
-                id=event.id,
-                task=self.name,
-                text=event.text,
-                pair=title,
-                label=None if label is None else self.label(label),
-                time=event.time,
-                category=category(event),
-                split_key=key,
-            )
+        return examples_of_two_texts(self, events, items)
