@@ -46,7 +46,7 @@ from freshtune.settings_files import TUNED, parsed, put, put_over, tuned_recipes
 from freshtune.settings_values import FILE, built
 from freshtune.ship.compression import COMPRESSIONS, Compression
 from freshtune.ship.compression.int8 import Int8
-from freshtune.tasks import CUSTOM, TASKS, Task
+from freshtune.tasks import TASKS, Task
 from freshtune.tasks.custom import Custom
 
 ENVIRONMENT = "FRESHTUNE__"
@@ -260,13 +260,13 @@ def _task(name: str, value: Any) -> Task:
         raise ConfigurationError(
             f"There is no task {like!r}.", did_you_mean(str(like), TASKS), f"The tasks are {', '.join(TASKS)}."
         )
-    if like != name and like != CUSTOM:
+    if like != name and TASKS[like] is not Custom:
         raise ConfigurationError(
             f"The table [tasks.{name}] is like {like!r}.",
             f"Only a custom task may have a name of its own; {like} is [tasks.{like}].",
-            f'Rename the table, or write like = "{CUSTOM}" and say what it answers.',
+            f'Rename the table, or write like = "{Custom.name}" and say what it answers.',
         )
-    if like == CUSTOM and isinstance(value, dict):
+    if TASKS[like] is Custom and isinstance(value, dict):
         value = {key: each for key, each in value.items() if key != "like"} | {"name": name}
     task = typing.cast(Task, built(TASKS[like], value, f"tasks.{name}"))
     try:
@@ -322,7 +322,7 @@ def task_table(task: Task) -> dict[str, Any]:
     table: dict[str, Any] = TypeAdapter(type(task)).dump_python(task, mode="json")
     if isinstance(task, Custom):
         del table["name"]  # the table's own
-        return {"like": CUSTOM} | table
+        return {"like": Custom.name} | table
     return table
 
 

@@ -94,8 +94,6 @@ def first_without_pair(task: Task, inputs: Sequence[Input]) -> int | None:
     return next((place for place, each in enumerate(inputs) if not (each.pair or "").strip()), None)
 
 
-CUSTOM = "custom"
-"""The task whose table may have another name."""
 TASKS: Mapping[str, type[Task]] = {
     "sentiment": Sentiment,
     "rating": Rating,
@@ -103,6 +101,6 @@ TASKS: Mapping[str, type[Task]] = {
     "intent": Intent,
     "attributes": Attributes,
     "category": Category,
-    CUSTOM: Custom,
+    "custom": Custom,
 }
-"""By name. A table ``[tasks.NAME]`` is the task of that name, or one like the task that its ``like`` says."""
+"""By name, which is that of its table ``[tasks.NAME]``; a custom one may have another, where ``like`` says so."""
