@@ -67,12 +67,11 @@ def _by_label(examples: Sequence[Example], task: Task) -> str:
 
 def _labels(examples: Iterable[Example], task: Task) -> Counter[Label]:
     """How often each label occurs; of several names each counts."""
-    head, counts = task.head(), Counter[Label]()
-    for example in examples:
-        if example.label is not None:
-            named = isinstance(head, OneAnswer) and (head.name(head.number(example.label)),)
-            counts.update(named or names_of(example.label))
-    return counts
+    head = task.head()
+    labels = [example.label for example in examples if example.label is not None]
+    if isinstance(head, OneAnswer):
+        return Counter(head.name(head.number(label)) for label in labels)
+    return Counter(name for label in labels for name in names_of(label))
 
 
 def _in_order(counts: Counter[Label], task: Task) -> list[tuple[Label, int]]:

@@ -30,8 +30,9 @@ def require_enough_labels(examples: Sequence[Example], head: Head) -> None:
     Raises:
         UsageError: fewer than 50 labels, or all of them the same.
     """
-    known = [example.label for example in examples if example.label is not None]
-    labels = [head.name(head.number(label)) if isinstance(head, OneAnswer) else label for label in known]
+    labels = [example.label for example in examples if example.label is not None]
+    if isinstance(head, OneAnswer):
+        labels = [head.name(head.number(label)) for label in labels]
     if len(labels) < LEAST_LABELS:
         raise UsageError(
             f"a first release cannot be made from {len(labels)} labelled examples",
@@ -76,7 +77,8 @@ def _labelled(examples: Sequence[Example], head: Head) -> tuple[list[Input], NDA
     require_enough_labels(examples, head)
     known = [(example, example.label) for example in examples if example.label is not None]
     inputs = [Input(example.text, example.pair) for example, _ in known]
-    labels = np.array([head.number(label) if isinstance(head, OneAnswer) else head.target(label) for _, label in known])
+    read = head.number if isinstance(head, OneAnswer) else head.target
+    labels = np.array([read(label) for _, label in known])
     return inputs, labels, np.array([example.weight for example, _ in known])
 
 

@@ -1,6 +1,6 @@
 """How good is a model on a held-out set: a scorecard, from true labels alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from freshtune.model.predictor import Input, Predictor
 from freshtune.records import Example, Label, Outcome, Scorecard, Source, names_of
 from freshtune.tasks import Task
 
+Truth = Callable[[Label | None], tuple[float, tuple[str, ...]]]
 TRUE_SOURCES: frozenset[Source] = frozenset({"human", "behaviour"})
 
 
@@ -48,8 +49,9 @@ def evaluate(
         FreshtuneError: the model answers with numbers that are not finite.
     """
     labelled, head = _true_labels(held_out, name), _numbering(predictor.head, task.head())
-    kept = {example.id: outcome for example in labelled if (outcome := _still(known or {}, head, task, example))}
-    computed = _outcomes(predictor, task, [example for example in labelled if example.id not in kept])
+    truth = _truth(head, task.head())
+    kept = {example.id: outcome for example in labelled if (outcome := _still(known or {}, truth, example))}
+    computed = _outcomes(predictor, task, truth, [example for example in labelled if example.id not in kept])
     kept |= {outcome.id: outcome for outcome in computed}
     outcomes = tuple(kept[example.id] for example in labelled)
     table = OutcomeTable.of(outcomes, _middle(predictor.head))
@@ -70,14 +72,13 @@ def _true_labels(held_out: Sequence[Example], name: str) -> list[Example]:
     return labelled
 
 
-def _still(known: Mapping[str, Outcome], head: Head, task: Task, example: Example) -> Outcome | None:
+def _still(known: Mapping[str, Outcome], truth: Truth, example: Example) -> Outcome | None:
     """The known outcome of an example, if its label has not changed since."""
     outcome = known.get(example.id)
-    stands = outcome and (outcome.target, outcome.true) == _truth(head, task.head(), example.label)
-    return outcome if stands else None
+    return outcome if outcome and (outcome.target, outcome.true) == truth(example.label) else None
 
 
-def _outcomes(predictor: Predictor, task: Task, examples: Sequence[Example]) -> Iterator[Outcome]:
+def _outcomes(predictor: Predictor, task: Task, truth: Truth, examples: Sequence[Example]) -> Iterator[Outcome]:
     if not examples:
         return
     head = _numbering(predictor.head, task.head())
@@ -90,19 +91,19 @@ def _outcomes(predictor: Predictor, task: Task, examples: Sequence[Example]) -> 
             "Its training diverged or its file is damaged: lower the learning rate, or verify the release.",
         )
     answers = head.answers(_in_order(logits, predictor.head, head))
-    truths = [_truth(head, task.head(), example.label) for example in examples]
-    for example, truth, (prediction, score, probabilities, said) in zip(
+    truths = [truth(example.label) for example in examples]
+    for example, (target, true), (prediction, score, probabilities, said) in zip(
         examples, truths, _answered(head, answers, [names for _, names in truths]), strict=True
     ):
         yield Outcome(
             id=example.id,
-            target=truth[0],
+            target=target,
             prediction=prediction,
             score=score,
             probabilities=tuple(probabilities),
             group=(example.split_key or example.text) if ranked else "",
             category=example.category or "",
-            true=truth[1],
+            true=true,
             said=said,
         )
 
@@ -138,19 +139,23 @@ def _in_order(logits: NDArray[np.float32], head: Head, order: Head) -> NDArray[n
     return placed
 
 
-def _truth(head: Head, grown: Head, label: Label | None) -> tuple[float, tuple[str, ...]]:
-    """What an outcome has of the true label, ``target`` and ``true``.
+def _truth(head: Head, grown: Head) -> Truth:
+    """From a true label to what an outcome has of it, ``target`` and ``true``.
 
     A class that the model does not have yet is numbered by the task's own head.
     """
-    if label is None:
-        return float("nan"), ()
     if not isinstance(head, OneAnswer) or not isinstance(grown, OneAnswer):
-        return 1.0, names_of(label)
-    try:
-        return head.number(label), ()
-    except ValueError:
-        return grown.number(label), ()
+        return lambda label: (1.0, names_of(label))
+
+    def numbered(label: Label | None) -> tuple[float, tuple[str, ...]]:
+        if label is None:
+            return float("nan"), ()
+        try:
+            return head.number(label), ()
+        except ValueError:
+            return grown.number(label), ()
+
+    return numbered
 
 
 def _middle(head: Head) -> float:
