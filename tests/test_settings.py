@@ -315,7 +315,11 @@ def test_one_key_leaves_all_others_as_they_are(key: str) -> None:
     for part in key.split(".")[:-1]:
         table = table.setdefault(part, {})
     table[key.split(".")[-1]] = OF_TABLES[key]
-    assert as_tree(settings_of(tree)) == BY_DEFAULT
+    apart = {"recipes"} if key in ("learn.first.epochs", "learn.first.weight_decay") else set()  # now said for all
+    found = as_tree(settings_of(tree))
+    assert {part: found[part] for part in found if part not in apart} == {
+        part: BY_DEFAULT[part] for part in BY_DEFAULT if part not in apart
+    }
 
 
 def test_another_member_of_a_family_has_defaults_of_its_own() -> None:
@@ -325,3 +329,16 @@ def test_another_member_of_a_family_has_defaults_of_its_own() -> None:
     assert layers.learn.adapter == TopLayers(k=3)
     only_size = settings_of({"tasks": {"sentiment": {}}, "learn": {"memory": {"size": 3}}})
     assert only_size.learn.memory == Balanced(size=3)
+
+
+def test_a_task_of_several_names_has_a_first_fit_of_its_own_unless_it_is_written() -> None:
+    both: dict[str, Any] = {"attributes": {}, "sentiment": {}}
+    settings = settings_of({"tasks": both})
+    assert settings.of("attributes").learn.first.epochs == 60 > settings.of("sentiment").learn.first.epochs
+    written = settings_of({"tasks": both, "learn": {"first": {"epochs": 7}}})
+    assert {written.of(name).learn.first.epochs for name in both} == {7}
+    assert written.of("attributes").learn.first.weight_decay < written.of("sentiment").learn.first.weight_decay
+    own = settings_of({"tasks": both, "recipes": {"attributes": {"first": {"weight_decay": 3.0}}}})
+    assert (own.of("attributes").learn.first.epochs, own.of("attributes").learn.first.weight_decay) == (60, 3.0)
+    layers = settings_of({"tasks": both, "learn": {"adapter": {"name": "top_layers", "k": 2}}})
+    assert layers.of("attributes").learn == layers.of("sentiment").learn

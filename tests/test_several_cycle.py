@@ -30,6 +30,7 @@ FLAGS = (
     "model.words=512",
     "learn.adapter={name='head_only'}",
     "learn.first.epochs=60",
+    "learn.first.weight_decay=10.0",
     "learn.fit.epochs=60",
     "learn.memory.mix=50.0",
     "learn.average=[1.0]",

@@ -36,7 +36,7 @@ from freshtune.learn.optimisers.adamw import AdamW
 from freshtune.learn.schedules import SCHEDULES, Schedule
 from freshtune.learn.schedules.linear import Linear
 from freshtune.learn.student import Student
-from freshtune.learn.suited import suited_to
+from freshtune.learn.suited import suited_to, suited_to_names
 from freshtune.model.adapters import ADAPTERS, Adapter
 from freshtune.model.adapters.full import Full
 from freshtune.model.adapters.head_only import HeadOnly
@@ -238,7 +238,12 @@ def settings_of(tree: Mapping[str, Any]) -> Settings:
         raise ConfigurationError("The setting recipes is no table.", "", "Write [recipes.TASK] for a task.")
     tasks = {name: _task(name, value) for name, value in named.items()}
     settings = built(_Untasked, tree, "", _defaults(tree))
-    made = {name: _recipe(name, value, tasks, settings.learn) for name, value in recipes.items()}
+    usual = dict.fromkeys(recipes, settings.learn) | {
+        name: dataclasses.replace(settings.learn, first=suited_to_names(settings.learn, tree))
+        for name, task in tasks.items()
+        if task.head().kind == "several"
+    }
+    made = {name: _recipe(name, recipes.get(name, {}), tasks, learn) for name, learn in usual.items()}
     return typing.cast(Settings, dataclasses.replace(settings, tasks=tasks, recipes=made))
 
 

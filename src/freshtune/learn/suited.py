@@ -19,6 +19,9 @@ _PARTS: Mapping[str, Part] = {"head_only": "head", "top_layers": "layers", "full
 _TRUNK_FASTER = 2.0
 """What is averaged with where it began may go further. Layers that learn again in each update are not tuned first."""
 _LAYERS_FIT = Fit(epochs=3)
+_NAMES_EPOCHS, _NAMES_DECAY = 60, 1.0
+"""How long a head of several names is fitted first, and how firmly held: most of its names are rare, so that few steps
+see one, and what tells it is often a word."""
 _LAYERS_MIX = 1.0
 
 
@@ -52,6 +55,23 @@ def suited_to(tree: Mapping[str, Any]) -> tuple[Learn, bool]:
     first, later = (_named(tree, "adamw", "learn", run, "optimiser") for run in ("first", "fit"))
     trunk, memory = _named(tree, "full", "learn", "trunk", "adapter"), _named(tree, "balanced", "learn", "memory")
     return suited(adapter, first, later, trunk, memory), adapter == "head_only"
+
+
+def suited_to_names(learn: Learn, tree: Mapping[str, Any]) -> Fit:
+    """How the first fit of a head that answers with several names runs: what was not written is theirs.
+
+    >>> suited_to_names(suited("head_only"), {"learn": {"first": {"epochs": 5}}}).weight_decay
+    1.0
+    """
+    if _named(tree, "head_only", "learn", "adapter") != "head_only":
+        return learn.first
+    table = tree.get("learn", {})
+    written = table.get("first", {}) if isinstance(table, Mapping) else {}
+    return replace(
+        learn.first,
+        epochs=learn.first.epochs if "epochs" in written else _NAMES_EPOCHS,
+        weight_decay=learn.first.weight_decay if "weight_decay" in written else _NAMES_DECAY,
+    )
 
 
 def _named(tree: Mapping[str, Any], default: str, *path: str) -> str:
