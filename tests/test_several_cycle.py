@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from freshtune import front_door
 from freshtune.front_door import OpenWorkspace
 from freshtune.intake.mapping import ColumnMapping
-from freshtune.records import Json
+from freshtune.records import Json, LogRange
 from freshtune.serve.app import create_app, service_of
 from freshtune.serve.service import ServeSettings
 from freshtune.ship.diff import diff
@@ -156,6 +156,27 @@ def test_poisoned_labels_are_refused_and_clean_ones_after_them_learned(name: str
     shop.ingest(job.rows(640, 900, job.old), job.columns)
     after = shop.update(name)
     assert {finding.rule: finding.passed for finding in after.verdict.findings}["labels"]
+
+
+@jobs
+def test_a_file_of_products_judges_them_without_items(name: str, shop: OpenWorkspace) -> None:
+    job = JOBS[name]
+    rows = [{"text": row["text"], "label": row["label"]} for row in job.rows(900, 960, job.old)]
+    found = shop.evaluate(name, rows, ColumnMapping(name, text="text", label="label"), baseline=True)
+    assert (found.scorecard.examples, dict(found.data.refused)) == (60, {})
+    assert found.baseline is not None
+    assert found.baseline.metrics["micro_f1"].value > 0.8
+
+
+@jobs
+def test_a_slice_is_no_label_and_a_label_is_no_slice(name: str, shop: OpenWorkspace) -> None:
+    """The field ``category`` means a slice, also to the task of that name."""
+    row = {"item": "n1", "kind": "item", "text": "shirt 衣服 n1x1", "category": "summer sale"}
+    head = shop.store.events.head()
+    assert shop.ingest([row], ColumnMapping()).kept == 1
+    event = next(iter(shop.store.events.read(LogRange(head, head + 1))))
+    (example,) = shop.task(name).examples([event], {})
+    assert (example.label, example.category) == (None, "summer sale")
 
 
 @jobs

@@ -239,7 +239,7 @@ def settings_of(tree: Mapping[str, Any]) -> Settings:
     tasks = {name: _task(name, value) for name, value in named.items()}
     settings = built(_Untasked, tree, "", _defaults(tree))
     usual = dict.fromkeys(recipes, settings.learn) | {
-        name: dataclasses.replace(settings.learn, first=suited_to_names(settings.learn, tree))
+        name: dataclasses.replace(settings.learn, first=suited_to_names(settings.learn, tree, recipes.get(name, {})))
         for name, task in tasks.items()
         if task.head().kind == "several"
     }
@@ -261,7 +261,7 @@ def _recipe(name: str, value: Any, tasks: Mapping[str, Task], usual: LearnSettin
 def _task(name: str, value: Any) -> Task:
     """The task of a table: the one of that name, or a custom one where the table says ``like = "custom"``."""
     like = value.get("like", name) if isinstance(value, dict) else name
-    if like not in TASKS:
+    if not isinstance(like, str) or like not in TASKS:
         raise ConfigurationError(
             f"There is no task {like!r}.", did_you_mean(str(like), TASKS), f"The tasks are {', '.join(TASKS)}."
         )
@@ -271,8 +271,16 @@ def _task(name: str, value: Any) -> Task:
             f"Only a custom task may have a name of its own; {like} is [tasks.{like}].",
             f'Rename the table, or write like = "{Custom.name}" and say what it answers.',
         )
-    if TASKS[like] is Custom and isinstance(value, dict):
-        value = {key: each for key, each in value.items() if key != "like"} | {"name": name}
+    if isinstance(value, dict):
+        value = {key: each for key, each in value.items() if key != "like"}
+        if TASKS[like] is Custom:
+            if value.get("name", name) != name:
+                raise ConfigurationError(
+                    f"The table [tasks.{name}] names its task {value['name']!r}.",
+                    "A task's name is its table's.",
+                    "Take name out, or rename the table.",
+                )
+            value |= {"name": name}
     task = typing.cast(Task, built(TASKS[like], value, f"tasks.{name}"))
     try:
         task.head()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from freshtune.errors import UsageError
 from freshtune.intake.checks import EventChecks
 from freshtune.intake.json_text import split_array
-from freshtune.intake.mapping import ColumnMapping, events_from_json, parse_events, parse_label_map
+from freshtune.intake.mapping import ColumnMapping, events_from_json, joined_text, parse_events, parse_label_map
 from freshtune.intake.masking import Masker
 from freshtune.intake.reasons import BadRecord
 from freshtune.records import Event, Json
@@ -309,6 +309,19 @@ def test_several_columns_are_one_text_and_one_label() -> None:
     assert bare["label"] is None
     with pytest.raises(UsageError, match="'size'"):
         replace(mapping, text="title,size").check(tasks, ("id", "title", "about", "brand", "colour"))
+
+
+def test_several_columns_have_no_label_map_and_none_is_no_column() -> None:
+    tasks = {"attributes": TASKS["attributes"]()}
+    header = ("text", "brand", "colour")
+    with pytest.raises(UsageError, match="one column of labels"):
+        ColumnMapping("attributes", text="text", label="brand,colour", label_map={"红": "colour=red"}).check(
+            tasks, header
+        )
+    with pytest.raises(UsageError, match="--text names no column"):
+        ColumnMapping("attributes", text=",").check(tasks, header)
+    record: dict[str, Json] = {"title": "x", "about": " "}
+    assert joined_text(record, "title,about") == "x"
 
 
 def test_a_column_whose_own_name_has_a_comma_is_that_column() -> None:

@@ -14,7 +14,7 @@ from freshtune.judge.gate import Gate, ReleaseFacts, judge
 from freshtune.judge.label_test import LabelTest, examine_labels, usable_labels
 from freshtune.model.heads.several import Several
 from freshtune.model.predictor import Input
-from freshtune.records import Example, Label, Outcome, Scorecard, names_of
+from freshtune.records import Example, Finding, Label, Outcome, Scorecard, names_of
 from freshtune.tasks.attributes import Attributes
 from tests.judge.models import Told, card
 
@@ -91,6 +91,57 @@ def test_the_gate_compares_names_counts_flips_and_refuses_another_truth() -> Non
     other = replace(good, outcomes=(replace(good.outcomes[0], true=("m=silk",)), *good.outcomes[1:]))
     with pytest.raises(UsageError, match="compared"):
         judge(cards, {"old": other, "new": cards["new"]}, ReleaseFacts(), None, Gate())
+
+
+def grown_verdict(examples: Sequence[Example], ours: dict[str, Sequence[float]]) -> tuple[float, float, Finding]:
+    """A challenger that knows linen beside a champion that says red of all: both scores, and the bound on old."""
+    old, grown = Several(("c=red",)), Several(("c=red", "m=linen"))
+    champion: dict[str, Sequence[float]] = {example.text: [4.0] for example in examples}
+    task = Attributes(grown.labels)
+    new, before = (
+        evaluate(Told(grown, ours), task, examples, "old"),
+        evaluate(Told(old, champion), task, examples, "old"),
+    )
+    challenger, incumbent = ({"old": each, "new": replace(each, held_out="new")} for each in (new, before))
+    verdict = judge(challenger, incumbent, ReleaseFacts(known=old.labels), None, Gate())
+    (found,) = (finding for finding in verdict.findings if finding.rule == "bound on old")
+    return new.metrics["micro_f1"].value, before.metrics["micro_f1"].value, found
+
+
+def test_what_new_names_win_does_not_hide_what_old_ones_lose() -> None:
+    """The champion lacks linen. The challenger says it rightly, and forgets red in two of five."""
+    examples = [product(place, "c=red", *(["m=linen"] if place % 2 else [])) for place in range(200)]
+    ours, before, found = grown_verdict(
+        examples,
+        {
+            example.text: [4.0 if place % 5 > 1 else -4.0, 4.0 if place % 2 else -4.0]
+            for place, example in enumerate(examples)
+        },
+    )
+    assert ours > before
+    assert not found.passed
+    assert found.numbers["gain"] < -0.2
+    assert found.numbers["taken"] == 0
+
+
+def test_new_names_that_take_what_was_right_are_counted() -> None:
+    examples = [product(place, "c=red") for place in range(200)]
+    _, _, found = grown_verdict(
+        examples,
+        {example.text: [4.0, 4.0 if place % 10 == 0 else -4.0] for place, example in enumerate(examples)},
+    )
+    assert found.numbers["taken"] == pytest.approx(0.1)
+    assert not found.passed
+
+
+def test_a_wrong_node_counts_once_however_deep_its_tree() -> None:
+    head = Several(("a", "a > b", "a > b > c", "z"), " > ")
+    deep, flat = ("a", "a > b", "a > b > c"), ("z",)
+    examples = [Example(str(n), "category", str(n), label=deep if n % 2 else flat) for n in range(200)]
+    logits = np.array([[4.0, 4.0, 4.0, -4.0] if n % 2 else [-4.0, -4.0, -4.0, 4.0] for n in range(200)], np.float32)
+    wrong = [replace(example, label=flat) if n in (1, 3, 5) else example for n, example in enumerate(examples)]
+    found = examine_labels(wrong, head, head.answers(logits), None, LabelTest(surer_share=1.0))
+    assert found.numbers["contradictions/all"] == pytest.approx(3 / 200)
 
 
 def test_baselines_answer_with_names() -> None:

@@ -13,7 +13,9 @@ from freshtune.tasks.attributes import Attributes
     "sent",
     [
         {"colour": ["red", "blue"], "brand": "小米"},
-        {"brand": " 小米 ", "colour": ["blue", "red", "red"], "size": "", "for": None, "more": []},
+        {"brand": " 小米 ", "colour": ["blue", "red", "red"], "size": " ", "for": None, "more": [], "n": float("nan")},
+        ["brand=小米", "colour=red", "colour=blue", "", None, "size="],
+        ("brand=小米", "colour=red", "colour=blue"),
         ["brand=小米", "colour=red", "colour = blue"],
         "colour=blue|brand=小米|colour=red",
         "colour=blue | brand=小米 | colour=red|",
@@ -30,8 +32,10 @@ def test_one_label_in_every_form(sent: Json) -> None:
         ("=red", "attribute"),
         ("colour=", "value"),
         (["colour=red", 7], "colour=red"),
+        (["colour=red", True], "colour=red"),
         ({"colour": {"is": "red"}}, "no name"),
-        ({"colour": True}, "no name"),
+        ({"a=b": "red"}, "holds ="),
+        ({"weight": float("inf")}, "no name"),
         ({"colour": "x" * 65}, "1 to 64"),
         ({"c" * 65: "red"}, "1 to 64"),
         ({"colour": ""}, "names no value"),
@@ -64,3 +68,12 @@ def test_values_that_are_named_are_all_there_are_unless_more_may_come() -> None:
 def test_wrong_names_are_refused_where_they_are_set(labels: list[str]) -> None:
     with pytest.raises(ConfigurationError, match=r"tasks\.attributes"):
         settings_of({"tasks": {"attributes": {"labels": labels}}})
+
+
+def test_numbers_and_yes_or_no_are_values_too() -> None:
+    assert Attributes().label({"size": 42, "weight": 1.5, "vegan": True, "new": False}) == (
+        "new=no",
+        "size=42",
+        "vegan=yes",
+        "weight=1.5",
+    )

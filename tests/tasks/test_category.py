@@ -1,5 +1,7 @@
 """Nodes of a tree: a child implies its parents, whichever way it is named."""
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from freshtune.records import Json
 from freshtune.settings import settings_of
 from freshtune.tasks.category import PATH, Category
 
-PARENTS = {"towels": "bath", "bath": "home", "毛巾": "bath"}
+PARENTS = {"towels": "bath", "bath": "home", "毛巾": "bath", "12": "home", "café": "home"}
 NAMES = st.lists(st.text("abc手机", min_size=1, max_size=3), min_size=1, max_size=5)
 
 
@@ -29,7 +31,10 @@ def test_a_path_is_all_its_nodes_and_they_say_the_same(parts: list[str]) -> None
         (" 毛巾 ", ("home", "home > bath", "home > bath > 毛巾")),
         ("home", ("home",)),
         ("home>garden", ("home", "home > garden")),
-        (["home > bath", "toys"], ("home", "home > bath", "toys")),
+        (["bath > towels", "toys"], ("home", "home > bath", "home > bath > towels", "toys")),
+        (["towels"], ("home", "home > bath", "home > bath > towels")),
+        (12, ("home", "home > 12")),
+        (unicodedata.normalize("NFD", "café"), ("home", "home > café")),
     ],
 )
 def test_a_node_by_its_own_name_or_by_its_path(sent: Json, nodes: tuple[str, ...]) -> None:
@@ -42,6 +47,13 @@ def test_a_cycle_is_refused_where_it_is_set(parents: dict[str, str]) -> None:
         settings_of({"tasks": {"category": {"parents": parents}}})
     assert "above itself" in refused.value.why
     assert refused.value.mend
+
+
+@pytest.mark.parametrize("parents", [{"a": ""}, {" a": "b"}, {"a": "b > c"}, {"a > b": "c"}])
+def test_parents_are_names_alone(parents: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"tasks\.category") as refused:
+        settings_of({"tasks": {"category": {"parents": parents}}})
+    assert refused.value.why
 
 
 def test_nodes_that_are_named_bring_their_parents_and_are_all_there_are() -> None:

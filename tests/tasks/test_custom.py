@@ -17,7 +17,7 @@ from tests.small_shop import INTENTS, asked, backbone, close, graded, make_shop
 
 ANSWERS: dict[str, tuple[dict[str, Any], str, tuple[Json, ...], tuple[Json, ...]]] = {
     "class": ({}, "classes", ("退货", 7), (1.5, "", ["a"])),
-    "classes": ({}, "several", (["b", "a"], ["退货"]), ([], "a", {"a": 1})),
+    "classes": ({}, "several", (["b", "a"], ["退货"], "a|b", {"one": "a", "two": ""}), ([], "|", 1.5, {"a": [1]})),
     "step": ({"lowest": 0, "highest": 3}, "ordinal", (0, "3", 2.0), (4, 1.5, "good")),
     "number": ({"lowest": -1, "highest": 1}, "score", (0.25, "-1"), (1.01, "nan", None)),
 }
@@ -70,6 +70,9 @@ def test_two_texts_and_another_kind_of_event() -> None:
         ({"returns": {"like": "custom", "kinds": ["label"]}}, "are wrong"),
         ({"returns": {"like": "custom", "kinds": []}}, "are wrong"),
         ({"returns": {"like": "custom", "anwser": "class"}}, "anwser"),
+        ({"returns": {"like": "custom", "name": "other"}}, "names its task"),
+        ({"returns": {"like": ["custom"]}}, "no task"),
+        *(({name: {"like": "custom"}}, "are wrong") for name in ("label", "pair", "category", "example")),
         ({"returns": {"like": "custom", "answer": "colour"}}, "answer"),
     ],
 )

@@ -21,8 +21,8 @@ def require_a_beginning(gathered: Gathered, task: Task) -> None:
         UsageError: fewer than 50 labels, all of them the same, none held out, or all that is held out the same.
     """
     history, head = gathered.delta, task.head()
-    held_out = _labels(history.held_out, task)
-    if len(_labels(history.labelled, task) | held_out) == 1:
+    learned, held_out = ({example.label for example in part} - {None} for part in (history.labelled, history.held_out))
+    if len(learned | held_out) == 1:
         raise UsageError(
             f"A first release of {task.name} cannot be made from one label.",
             "All examples have the same.",

@@ -6,7 +6,7 @@ from freshtune.judge.baselines import TfIdf
 from freshtune.model.predictor import Predictor
 from freshtune.records import LogRange
 from freshtune.settings import Settings
-from freshtune.tasks import Task
+from freshtune.tasks import Task, answering, class_names
 from freshtune.workspace import Workspace
 
 
@@ -22,7 +22,7 @@ def companion_of(shop: Workspace, task: Task, settings: Settings, upto: int) -> 
     """
     learned = look(shop, task, settings, LogRange(0, upto)).labelled
     try:
-        return TfIdf.tuned(learned, task.head())
+        return TfIdf.tuned(learned, answering(task, class_names(task.head()), learned).head())
     except UsageError as error:
         raise UsageError(
             f"There is no baseline for {task.name}.", f"{error.what}: {error.why}", "Leave out --baseline."

@@ -11,6 +11,7 @@ from freshtune.judge.baselines import Majority, TfIdf
 from freshtune.judge.case import Gate, ReleaseFacts
 from freshtune.judge.evaluate import evaluate
 from freshtune.judge.gate import judge, judge_first
+from freshtune.model.heads.several import Several
 from freshtune.model.predictor import Input, Predictor
 from freshtune.records import Example, Finding, Scorecard, Verdict
 from freshtune.ship.bundle import Bundle
@@ -109,8 +110,9 @@ def measured(challenger: Bundle, top: Path | None, champion: Bundle, examples: S
         examples: texts to time with; the first eight.
     """
     ours_bytes, theirs_bytes = challenger.served_bytes(top), champion.served_bytes()
+    known = champion.head.labels if isinstance(champion.head, Several) else ()
     if abs(ours_bytes - theirs_bytes) <= _SAME_SIZE * theirs_bytes:
-        return ReleaseFacts(ours_bytes, theirs_bytes)
+        return ReleaseFacts(ours_bytes, theirs_bytes, known=known)
     texts = inputs_of(examples[:_TIMED_TEXTS])
     ours, theirs = challenger.uncached(top), champion.uncached()
     taken = [(_seconds(ours, texts), _seconds(theirs, texts)) for _ in range(_ROUNDS if texts else 0)]
@@ -119,6 +121,7 @@ def measured(challenger: Bundle, top: Path | None, champion: Bundle, examples: S
         bytes=ours_bytes,
         champion_bytes=theirs_bytes,
         latency_ratio=ours_least / theirs_least if taken else None,
+        known=known,
     )
 
 

@@ -17,6 +17,7 @@ from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
 from freshtune.records import KINDS, Event, Json, Kind
 from freshtune.tasks import Task
+from freshtune.tasks.event_fields import SHARED_FIELDS
 
 _NAMES = frozenset({"id", "kind", "time", "task", "user", "item", "session", "text", "fields"})
 _SHORT = ("label", "pair", "category", "example")
@@ -129,7 +130,8 @@ class EventChecks:
             fields["label"] = self._label(self.tasks[task], label)
         elif kind != "label" and not fields:
             return task
-        named = [name for name in self.tasks if fields.get(name) is not None and self._reads(name, kind)]
+        sent = [name for name in self.tasks if fields.get(name) is not None and name not in SHARED_FIELDS]
+        named = [name for name in sent if self._reads(name, kind)]
         for name in named:
             fields[name] = self._label(self.tasks[name], fields[name])
         if kind == "label":

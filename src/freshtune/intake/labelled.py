@@ -12,7 +12,8 @@ from freshtune.intake.mapping import ColumnMapping
 from freshtune.intake.reasons import REASONS, BadRecord
 from freshtune.intake.sources import Raw, Record, open_source
 from freshtune.model.heads.classes import Classes
-from freshtune.records import DeadLetter, Event, Example
+from freshtune.model.heads.several import Several
+from freshtune.records import DeadLetter, Event, Example, Json
 from freshtune.tasks import Task
 
 _NO_COLUMNS = "Name the columns: --text COLUMN --label COLUMN."
@@ -66,7 +67,7 @@ def read_labelled(
         try:
             if isinstance(raw.content, BadRecord):
                 raise raw.content
-            event = checks.event(mapping.event(raw.content, checks.tasks)).event
+            event = checks.event(_about_something(mapping.event(raw.content, checks.tasks))).event
             events[event.id] = event
         except BadRecord as bad:
             if bad.reason not in refused:
@@ -78,6 +79,11 @@ def read_labelled(
     if not labelled:
         raise _nothing_left(found, mapping, task)
     return found
+
+
+def _about_something(sent: Mapping[str, Json]) -> Mapping[str, Json]:
+    """What is stored nowhere needs no item of its own: a product that names none is one without a name."""
+    return sent if sent.get("item") or sent.get("kind") != "item" else {**sent, "item": "unnamed"}
 
 
 def _raws(source: str | Path | Iterable[Record], mapping: ColumnMapping, checks: EventChecks) -> Iterator[Raw]:
@@ -111,6 +117,8 @@ def _mend(reason: str, mapping: ColumnMapping, task: Task) -> str:
     if mapping.label_map:
         return "Give every label that the file has its place in --label-map, or name another column with --label."
     head = task.head()
+    if isinstance(head, Several):
+        return "Name the column or columns that hold the names with --label; docs/tasks.md shows how they are written."
     if isinstance(head, Classes) and not head.labels:
         return "Name the column that holds the names of the classes with --label."
     if isinstance(head, Classes):

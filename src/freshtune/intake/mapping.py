@@ -81,8 +81,11 @@ class ColumnMapping:
                 f"The kinds are {', '.join(KINDS)}.",
                 "Name one of them, or none: then the task's own kind is taken.",
             )
-        if self.label is not None:
-            self._check_label_map(tasks)
+        if self.label is not None and self.label_map:
+            self._check_label_map(tasks, header)
+        for name, column in self.columns:
+            if not _columns(name, column, header or ()):
+                raise UsageError(f"--{name} names no column.", f"It is {column!r}.", "Write the columns' names.")
         known = () if header is None else header
         wanted = [part for name, column in self.columns for part in _columns(name, column, known)] + list(self.fields)
         absent = [column for column in wanted if header is not None and column not in header]
@@ -93,8 +96,14 @@ class ColumnMapping:
                 "Name the right column, by flag or in freshtune.toml.",
             )
 
-    def _check_label_map(self, tasks: Mapping[str, Task]) -> None:
+    def _check_label_map(self, tasks: Mapping[str, Task], header: Sequence[str] | None) -> None:
         """Each target is a label of the task that is named, else of one that could be meant."""
+        if self.label is not None and len(_columns("label", self.label, header or ())) > 1:
+            raise UsageError(
+                "A label map fits one column of labels.",
+                f"--label names several, {self.label}.",
+                "Map the values in the file, or name one column.",
+            )
         meant = [tasks[self.task]] if self.task is not None else [*tasks.values()]
         for target in self.label_map.values():
             if meant and not any(_takes(task, target) for task in meant):
@@ -144,7 +153,8 @@ def _value(record: Record, name: str, column: str) -> Json:
     columns = _columns(name, column, record)
     if len(columns) == 1:
         return record.get(column)
-    held = {part: _as_json(value) for part in columns if (value := record.get(part)) is not None and value != ""}
+    sent = ((part, _as_json(record.get(part))) for part in columns)
+    held: dict[str, Json] = {part: value for part, value in sent if value is not None and str(value).strip()}
     if name == "label" or not held:
         return held or None
     return "\n".join(str(value).strip() for value in held.values())

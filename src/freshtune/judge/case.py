@@ -104,25 +104,59 @@ class ReleaseFacts:
     Attributes:
         bytes, champion_bytes: size of all that must be loaded to serve.
         latency_ratio: challenger's least time for some answers over the champion's, measured in turns.
+        known: the names that the champion answers with, where an answer is several.
     """
 
     bytes: int | None = None
     champion_bytes: int | None = None
     latency_ratio: float | None = None
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Challenger and champion on the same examples in the same order."""
+    """Challenger and champion on the same examples in the same order.
+
+    Attributes:
+        known: see :class:`ReleaseFacts`.
+    """
 
     challenger: OutcomeTable
     champion: OutcomeTable
+    known: tuple[str, ...] = ()
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether the challenger answers with classes or names that the champion does not know."""
+        if self.known:
+            return not set(self.challenger.names) <= set(self.known)
+        return bool(self.champion.probabilities.shape[1] < self.challenger.probabilities.shape[1])
+
+    @property
+    def taken(self) -> float:
+        """Share of the examples that the champion had right and that a class which it lacks takes now.
+
+        Of several names: to which one that it lacks is given, and does not hold.
+        """
+        if not self.has_grown:
+            return 0.0
+        if self.known:
+            ours, right = self.challenger, self.champion.among(self.known)
+            come = np.array([name not in self.known for name in ours.names], np.bool_)
+            wrongly = (ours.said & ~ours.true)[:, come].any(axis=1)
+            return float(((right.prediction == right.target) & wrongly).mean())
+        right_before = self.champion.prediction == self.champion.target
+        return float((right_before & (self.challenger.prediction >= self.champion.probabilities.shape[1])).mean())
 
     def among_known(self) -> "Pair":
-        """Both where the champion knows the true class, and among the classes that it knows.
+        """Both where the champion knows the true class, and among the classes or names that it knows.
 
         A class more takes probability from all others, of which the champion, that cannot give it any, knows nothing.
         """
+        if self.known:
+            ours, theirs = self.challenger.among(self.known), self.champion.among(self.known)
+            rows = np.flatnonzero(theirs.true.any(axis=1))
+            return Pair(ours.at(rows), theirs.at(rows), self.known)
         known = self.champion.probabilities.shape[1]
         if known >= self.challenger.probabilities.shape[1]:
             return self

@@ -1,6 +1,7 @@
 """Promote, refuse or leave undecided: a pure decision from scorecards and facts; the rules are ``judge.rules``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def judge(
         raise UsageError(
             "challenger and champion cannot be compared", f"{sorted(challenger)} against {sorted(champion)}"
         )
-    pairs = {name: paired(card, champion[name]) for name, card in challenger.items()}
+    pairs = {name: replace(paired(card, champion[name]), known=facts.known) for name, card in challenger.items()}
     case = Case(pairs, primary_metric(challenger), facts, settings)
     findings = [rule(case) for rule in RULES]
     findings.append(labels or Finding("labels", True, {}, "The delta's labels were not tested.", examined=False))

@@ -127,14 +127,16 @@ def _names_examined(
     own = witness if features is None else left_out_values(features[rows], holds.astype(np.float64))
     contradicted: list[NDArray[np.bool_]] = []
     named: list[int] = []
+    asked: list[NDArray[np.int64]] = []
     for place in range(len(names)):
         sure = np.flatnonzero((witness[:, place] > _SAID) & (own[:, place] > _SAID))
         surest = np.argsort(-(witness[sure, place] + own[sure, place]), kind="stable")
         looked_at = sure[surest[: int(np.ceil(settings.surer_share * len(sure)))]]
         contradicted.append(~holds[looked_at, place])
         named += [place] * len(looked_at)
+        asked.append(looked_at)
     wrong, places = np.concatenate(contradicted), np.array(named, np.int64)
-    return _finding(len(rows), wrong, places, names, features is None, settings)
+    return _finding(len(rows), wrong, places, names, features is None, settings, np.concatenate(asked))
 
 
 def _untested(labels: int, why: str) -> Finding:
@@ -195,6 +197,7 @@ def _finding(
     names: tuple[str, ...],
     alone: bool,
     settings: LabelTest,
+    rows: NDArray[np.int64] | None = None,
 ) -> Finding:
     """What the labels that were looked at come to.
 
@@ -202,6 +205,7 @@ def _finding(
         labels: how many there were to choose from.
         wrong: of each that is looked at, whether it contradicts the witnesses.
         named: the place in ``names`` of what the witnesses say there.
+        rows: of which example each is, where one may be looked at for several names; it counts once among all.
     """
     if not len(wrong):
         return _untested(
@@ -216,6 +220,8 @@ def _finding(
     suspicious: list[str] = []
     for name, members in groups.items():
         count, bad = int(members.sum()), int(wrong[members].sum())
+        if name == "all" and rows is not None:
+            count, bad = len(np.unique(rows)), len(np.unique(rows[wrong]))
         numbers[f"contradictions/{name}"] = share = bad / count if count else 0.0
         beyond = _chance(count, bad, factor * settings.usual_contradictions) < settings.significance / len(groups)
         allowed = settings.max_contradictions if name == "all" else settings.max_class_contradictions

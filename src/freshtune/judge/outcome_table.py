@@ -1,7 +1,7 @@
 """Outcomes as columns, which is what metrics are computed on."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class OutcomeTable:
         middle: middle of the scale, above which a grade counts as relevant; NaN where there is no scale.
         true, said: of answers of several names, which hold and which were said, bool ``[n, names]``; ``[n, 0]`` where
             an answer is one.
+        names: of these columns.
     """
 
     ids: NDArray[np.str_]
@@ -37,6 +38,7 @@ class OutcomeTable:
     middle: float
     true: NDArray[np.bool_]
     said: NDArray[np.bool_]
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome], middle: float | None = None) -> "OutcomeTable":
@@ -67,6 +69,7 @@ class OutcomeTable:
             middle=middle,
             true=_among(names, [outcome.true for outcome in outcomes]),
             said=_among(names, [outcome.said for outcome in outcomes]),
+            names=tuple(names),
         )
 
     def __len__(self) -> int:
@@ -85,6 +88,16 @@ class OutcomeTable:
             middle=self.middle,
             true=self.true[rows],
             said=self.said[rows],
+            names=self.names,
+        )
+
+    def among(self, names: Collection[str]) -> "OutcomeTable":
+        """Answers of several names as if these alone had been asked for."""
+        kept = np.array([name in names for name in self.names], np.bool_)
+        true, said = self.true[:, kept], self.said[:, kept]
+        right = (true == said).all(axis=1).astype(np.float64)
+        return replace(
+            self, true=true, said=said, names=tuple(name for name in self.names if name in names), prediction=right
         )
 
     @property

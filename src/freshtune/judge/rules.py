@@ -107,7 +107,7 @@ def _bound_on_old(case: Case) -> Finding:
     if pair is None or not len(pair.challenger):
         words = "No old held-out example: nothing shows what was forgotten."
         return Finding(rule, False, {"examples": 0.0}, words, shown=False)
-    settings, metric, taken = case.settings, METRICS[case.primary], _taken(pair)
+    settings, metric, taken = case.settings, METRICS[case.primary], pair.taken
     pair = pair.among_known()
     if not len(pair.challenger):
         words = "No old held-out example is of a class that the champion knows: nothing can be forgotten."
@@ -134,22 +134,13 @@ def _bound_on_old(case: Case) -> Finding:
     )
     if number < settings.enough_old:
         words += f" With {settings.enough_old} {units} that limit is {points(-settings.max_old_loss)}."
-    if pair.champion.probabilities.shape[1] < case.pairs[OLD].challenger.probabilities.shape[1]:
+    if case.pairs[OLD].has_grown:
         numbers["taken"] = taken
         words += (
             f" That is among the classes that both know. {taken:.1%} of the old answers were right and are now of a "
             f"class that has come; at most {most_taken:.1%} may be."
         )
     return Finding(rule, passed, numbers, words, shown=shown)
-
-
-def _taken(pair: Pair) -> float:
-    """Share of the examples that the champion had right, and that are answered now with a class that it lacks."""
-    known = pair.champion.probabilities.shape[1]
-    if known >= pair.challenger.probabilities.shape[1]:
-        return 0.0
-    right = pair.champion.prediction == pair.champion.target
-    return float((right & (pair.challenger.prediction >= known)).mean())
 
 
 def _chance(excess: float, values: Floats) -> float:

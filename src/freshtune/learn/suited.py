@@ -57,13 +57,18 @@ def suited_to(tree: Mapping[str, Any]) -> tuple[Learn, bool]:
     return suited(adapter, first, later, trunk, memory), adapter == "head_only"
 
 
-def suited_to_names(learn: Learn, tree: Mapping[str, Any]) -> Fit:
+def suited_to_names(learn: Learn, tree: Mapping[str, Any], recipe: Mapping[str, Any]) -> Fit:
     """How the first fit of a head that answers with several names runs: what was not written is theirs.
 
-    >>> suited_to_names(suited("head_only"), {"learn": {"first": {"epochs": 5}}}).weight_decay
+    Args:
+        tree: the settings as they were written.
+        recipe: the task's own over them, as it was written.
+
+    >>> suited_to_names(suited("head_only"), {"learn": {"first": {"epochs": 5}}}, {}).weight_decay
     1.0
     """
-    if _named(tree, "head_only", "learn", "adapter") != "head_only":
+    usual = _named(tree, "head_only", "learn", "adapter")
+    if _named({"learn": recipe}, usual, "learn", "adapter") != "head_only":
         return learn.first
     table = tree.get("learn", {})
     written = table.get("first", {}) if isinstance(table, Mapping) else {}

@@ -99,7 +99,7 @@ class FreshtuneLoop:
             records.append(record if row.pair is None else record | {"pair": row.pair})
         pair = "pair" if examples and examples[0].pair is not None else None
         mapping = ColumnMapping(
-            task=self._task.name, id="id", text="text", pair=pair, label="label", category="category"
+            task=self._task.name, id="id", item="id", text="text", pair=pair, label="label", category="category"
         )
         ingest_records(records, mapping, self._shop.events, self._checks)
 

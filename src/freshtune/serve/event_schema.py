@@ -159,7 +159,7 @@ def event_examples(tasks: Mapping[str, Task]) -> dict[str, dict[str, Json]]:
         }
         if task.kinds[0] == "item":
             made[name] |= {"text": "浴室毛巾 白色 纯棉 bath towel", "item": "4712"}
-        if head.kind == "score":
+        if task.pairs:
             made[name] |= {"text": "手机壳", "pair": "透明防摔手机壳"}
         made[f"late {name}"] = {"kind": "label", "task": name, "example": f"{name}-1", "label": said}
     made["product"] = {"kind": "item", "item": "4711", "text": "透明防摔手机壳", "category": "accessories"}

@@ -1,7 +1,7 @@
 """The files of a release: what is served, and what the next update starts from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,7 +181,8 @@ def _write_graph(template: Path, weights: Mapping[str, Floats], compression: Com
 
 
 def _described(head: Head) -> dict[str, Json]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(head).items()}
+    stored = ((part.name, getattr(head, part.name)) for part in fields(head))  # type: ignore[arg-type]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in stored}
 
 
 @dataclass(frozen=True)

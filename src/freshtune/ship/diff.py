@@ -114,13 +114,17 @@ def _answers(release: Release, later: Release) -> Mapping[str, Outcome]:
 
 
 def _change(card: Scorecard, known: Mapping[str, Outcome], measure: Measure) -> HeldOutChange:
-    new = [each for each in card.outcomes if each.id in known and known[each.id].target == each.target]
+    new = [each for each in card.outcomes if each.id in known and _truth(known[each.id]) == _truth(each)]
     old = [known[each.id] for each in new]
     right = [(was.prediction == was.target, now.prediction == now.target) for was, now in zip(old, new, strict=True)]
     scores = tuple(ScoreChange(metric, measure(metric, old), measure(metric, new)) for metric in card.metrics if new)
     return HeldOutChange(
         card.held_out, card.examples, len(new), scores, right.count((False, True)), right.count((True, False))
     )
+
+
+def _truth(outcome: Outcome) -> tuple[float, tuple[str, ...]]:
+    return outcome.target, outcome.true
 
 
 def _reversed(change: HeldOutChange) -> HeldOutChange:

@@ -1,5 +1,6 @@
 """What a product is like: several values, such as its colour, its brand, whom it is for."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -47,10 +48,10 @@ class Attributes:
 
         Args:
             value: ``{"colour": "red", "size": ["M", "L"]}``, a list of ``colour=red``, or these in one text with ``|``
-                between. Empty values are passed over.
+                between. Empty values are passed over; true is ``yes``, false ``no``.
 
-        >>> Attributes().label({"colour": ["red", "blue"], "brand": "", "size": 42})
-        ('colour=blue', 'colour=red', 'size=42')
+        >>> Attributes().label({"colour": ["red", "blue"], "brand": " ", "size": 42.5, "vegan": True})
+        ('colour=blue', 'colour=red', 'size=42.5', 'vegan=yes')
         """
         values = tuple(sorted({_value(said) for said in _said(value)}))
         if not values:
@@ -76,16 +77,32 @@ class Attributes:
 def _said(value: Json) -> Iterator[Json]:
     """Each ``attribute=value`` of a label, in whatever form it was sent."""
     if isinstance(value, str):
-        value = [part for part in value.split(_BETWEEN) if part.strip()]
-    if isinstance(value, list):
-        yield from value
+        value = list(value.split(_BETWEEN))
+    if isinstance(value, list | tuple):
+        yield from (part for part in value if not _is_empty(part))
         return
     if not isinstance(value, dict):
         raise ValueError(f"label {str(value)[:80]!r} is no list of values and no object of attributes")
     for attribute, held in value.items():
+        if _IS in attribute:
+            raise ValueError(f"{attribute[:80]!r} is no name of an attribute: it holds {_IS}")
         for each in held if isinstance(held, list) else [held]:
-            if each is not None and each != "":
-                yield f"{attribute}{_IS}{name_of(each, 'value')}"
+            if not _is_empty(each):
+                yield f"{attribute}{_IS}{name_of(_as_written(each), 'value')}"
+
+
+def _is_empty(value: Json) -> bool:
+    """Whether nothing is said: no text, no number, or ``size=`` alone."""
+    if isinstance(value, str):
+        return not value.strip() or (value.strip().endswith(_IS) and value.count(_IS) == 1)
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _as_written(value: Json) -> Json:
+    """A value as people write it; what is no text and no number stays, to be refused."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) and math.isfinite(value) else value
 
 
 def _value(written: Json) -> str:

@@ -39,15 +39,18 @@ class Category:
     metrics = ("micro_f1", "macro_f1", "accuracy")
 
     def __hash__(self) -> int:
-        return hash((self.labels, tuple(self.parents.items()), self.more, self.most_names))
+        return hash((self.labels, frozenset(self.parents.items()), self.more, self.most_names))
 
     def head(self) -> Several:
         """Of the nodes that are named and all above them, or of none yet; see :meth:`knowing`."""
-        for child in self.parents:
+        for child, parent in self.parents.items():
+            for name in (child, parent):
+                if name_of(name, "category") != name or PATH.strip() in name:
+                    raise ValueError(f"parents names nodes by their own names alone, not {name!r}")
             self._above(child)
         for label in self.labels:
-            if _nodes(label)[-1] != label:
-                raise ValueError(f"a node must be written as it is read, {_nodes(label)[-1]}")
+            if self._nodes(label)[-1] != label:
+                raise ValueError(f"a node must be written as it is read, {self._nodes(label)[-1]}")
         return Several(self._with_parents(self.labels), PATH)
 
     def label(self, value: Json) -> tuple[str, ...]:
@@ -62,12 +65,8 @@ class Category:
         >>> Category(parents={"towels": "bath", "bath": "home"}).label("towels")
         ('home', 'home > bath', 'home > bath > towels')
         """
-        if isinstance(value, list | tuple):
-            nodes = {node for each in value for node in _nodes(each)}
-        elif isinstance(value, str) and value.strip() in self.parents:
-            nodes = {*_nodes(PATH.join(self._above(value.strip())))}
-        else:
-            nodes = {*_nodes(value)}
+        sent = value if isinstance(value, list | tuple) else [value]
+        nodes = {node for each in sent for node in self._nodes(each)}
         if not nodes:
             raise ValueError("the label names no node")
         known = set(self._with_parents(self.labels))
@@ -99,12 +98,15 @@ class Category:
         return line
 
     def _with_parents(self, labels: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(node for label in labels for node in _nodes(label)))
+        return tuple(dict.fromkeys(node for label in labels for node in self._nodes(label)))
 
+    def _nodes(self, path: Json) -> tuple[str, ...]:
+        """The nodes from the topmost to the one that a path leads to, each as its own path.
 
-def _nodes(path: Json) -> tuple[str, ...]:
-    """The nodes from the topmost to the one that a path leads to, each as its own path."""
-    parts = [name_of(part, "category") for part in (path.split(PATH.strip()) if isinstance(path, str) else [path])]
-    if len(parts) > _DEEPEST:
-        raise ValueError(f"a category {len(parts)} levels deep; {_DEEPEST} is the most")
-    return tuple(PATH.join(parts[: depth + 1]) for depth in range(len(parts)))
+        Where ``parents`` knows the first part, the path begins above it.
+        """
+        parts = [name_of(part, "category") for part in (path.split(PATH.strip()) if isinstance(path, str) else [path])]
+        line = [*self._above(parts[0]), *parts[1:]]
+        if len(line) > _DEEPEST:
+            raise ValueError(f"a category {len(line)} levels deep; {_DEEPEST} is the most")
+        return tuple(PATH.join(line[: depth + 1]) for depth in range(len(line)))

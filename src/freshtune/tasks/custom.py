@@ -13,6 +13,7 @@ from freshtune.model.heads.ordinal import Ordinal
 from freshtune.model.heads.score import Score
 from freshtune.model.heads.several import Several
 from freshtune.records import Event, Example, Json, Kind
+from freshtune.tasks.event_fields import SHARED_FIELDS
 from freshtune.tasks.names import name_of, names_known
 from freshtune.tasks.one_text import examples_of_one_text
 from freshtune.tasks.scales import grade_of, step_of
@@ -70,6 +71,8 @@ class Custom:
         """Of its kind of answer; the names that are named, or none yet, see :meth:`knowing`."""
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"{self.name!r} is no name of a task: small letters, digits and _, 32 at most")
+        if self.name in SHARED_FIELDS:
+            raise ValueError(f"{self.name} is a field of every event: give the task another name")
         if not self.kinds or {"label", "erase"} & set(self.kinds):
             raise ValueError("kinds names what it reads, such as review or chat; label and erase hold no text")
         if any(name_of(label) != label for label in self.labels):
@@ -85,16 +88,24 @@ class Custom:
         return Ordinal(int(self.lowest), int(self.highest))
 
     def label(self, value: Json) -> str | int | float | tuple[str, ...]:
-        """A name, a list of names, a whole number or a number, as it answers."""
+        """A name, several names, a whole number or a number, as it answers.
+
+        Args:
+            value: several names are a list, a text with ``|`` between, or the values of an object.
+
+        >>> Custom(answer="classes").label("late | broken")
+        ('broken', 'late')
+        """
         if self.answer == "step":
             return step_of(value, int(self.lowest), int(self.highest))
         if self.answer == "number":
             return grade_of(value, self.lowest, self.highest)
         if self.answer == "class":
             return self._known(name_of(value))
-        if not isinstance(value, list | tuple) or not value:
-            raise ValueError(f"label {str(value)[:80]!r} is no list of names")
-        return tuple(sorted({self._known(name_of(each)) for each in value}))
+        names = tuple(sorted({self._known(name_of(each)) for each in _listed(value)}))
+        if not names:
+            raise ValueError("the label names nothing")
+        return names
 
     def knowing(self, names: Iterable[str]) -> "Custom":
         """The same task whose head has these names first, then the others that are named.
@@ -114,3 +125,11 @@ class Custom:
         if self.labels and not self.more and name not in self.labels:
             raise ValueError(f"label {name!r} is none of the {len(self.labels)} that are named")
         return name
+
+
+def _listed(value: Json) -> list[Json]:
+    """The names of a label, in whatever form they were sent; what is empty is passed over."""
+    parts = value.split("|") if isinstance(value, str) else list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(parts, list | tuple):
+        raise ValueError(f"label {str(value)[:80]!r} is no list of names")
+    return [part for part in parts if part is not None and not (isinstance(part, str) and not part.strip())]

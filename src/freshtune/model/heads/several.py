@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -39,12 +40,16 @@ class Several:
     def outputs(self) -> int:
         return len(self.labels)
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.labels)}
+
     def target(self, label: Label) -> NDArray[np.float32]:
         """1 for each name of a label, or a soft label as it is; float32 ``[outputs]``."""
         if isinstance(label, tuple) and label and not isinstance(label[0], str):
             return self._chances(label)
         target = np.zeros(self.outputs, np.float32)
-        target[[self.labels.index(name) for name in self._known(label)]] = 1
+        target[[self._places[name] for name in self._known(label)]] = 1
         return target
 
     def answers(self, logits: NDArray[np.float32]) -> Answers:
@@ -75,7 +80,7 @@ class Several:
 
     def _known(self, label: Label) -> tuple[str, ...]:
         names = names_of(label)
-        unknown = [name for name in names if name not in self.labels]
+        unknown = [name for name in names if name not in self._places]
         if not names or unknown:
             raise ValueError(f"{label!r} names {unknown or 'nothing'}; what is known is {', '.join(self.labels)}")
         return names
@@ -87,8 +92,7 @@ class Several:
         return chances
 
     def _below_parents(self, chances: NDArray[np.float32]) -> NDArray[np.float32]:
-        place = {name: column for column, name in enumerate(self.labels)}
-        bounded = chances.copy()
+        place, bounded = self._places, chances.copy()
         for name in sorted(self.labels, key=lambda name: name.count(self.path)):  # parents before their children
             parent = place.get(name.rpartition(self.path)[0])
             if parent is not None:

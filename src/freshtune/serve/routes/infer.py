@@ -48,7 +48,8 @@ def _outputs(answered: Answered) -> list[dict[str, object]]:
         {"name": "score", "datatype": "FP32", "shape": [count], "data": [each["score"] for each in answers]},
     ]
     if classes:
-        told: dict[str, object] = {"classes": ",".join(answered.head.columns(classes))}
+        names = answered.head.columns(classes)
+        told: dict[str, object] = {"classes": ",".join(names), "names": orjson.dumps(names).decode()}
         data = rows.ravel().tolist()
         outputs.append(
             {"name": "probabilities", "datatype": "FP32", "shape": [count, classes], "data": data, "parameters": told}
