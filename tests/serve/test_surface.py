@@ -219,7 +219,8 @@ def test_open_inference_gives_the_same_answers(client: TestClient) -> None:
     assert outputs["label"]["data"] == [str(each["label"]) for each in plain["answers"]]
     assert outputs["score"]["data"] == [each["score"] for each in plain["answers"]]
     assert outputs["probabilities"]["shape"] == [2, 5]
-    assert outputs["probabilities"]["parameters"] == {"classes": "1,2,3,4,5"}
+    named = outputs["probabilities"]["parameters"]
+    assert named == {"classes": "1,2,3,4,5", "names": '["1","2","3","4","5"]'}, "a name may hold a comma"
     for path, status in (
         ("/v2", 200),
         ("/v2/health/live", 200),
