@@ -40,7 +40,7 @@ def test_one_label_in_every_form(sent: Json) -> None:
         ({"c" * 65: "red"}, "1 to 64"),
         ({"colour": ""}, "names no value"),
         ("|", "names no value"),
-        (3, "no list"),
+        (3, "is no list"),
     ],
 )
 def test_what_is_no_value_is_refused_with_its_reason(sent: Json, words: str) -> None:
@@ -55,7 +55,7 @@ def test_a_value_may_hold_what_stands_between_them() -> None:
 
 def test_values_that_are_named_are_all_there_are_unless_more_may_come() -> None:
     closed, open_ = Attributes(("c=red",)), Attributes(("c=red",), more=True)
-    with pytest.raises(ValueError, match="none of the 1 values"):
+    with pytest.raises(ValueError, match="none of the 1 that"):
         closed.label({"c": "blue"})
     brought = [Example("1", "attributes", "", label=("c=blue", "c=red"))]
     assert answering(closed, (), brought).head().outputs == 1

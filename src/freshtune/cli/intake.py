@@ -39,9 +39,14 @@ def ingest(
     workspace: Root = ".",
     task: Annotated[str | None, typer.Option(help="The task that the labels are for.")] = None,
     kind: Annotated[str | None, typer.Option(help="Kind of all events; else the task's own.")] = None,
-    text: Annotated[str | None, _column("What the model reads: the review, the query, the product's title.")] = None,
+    text: Annotated[
+        str | None,
+        _column("What the model reads: the review, the query, the product's title; several with commas between."),
+    ] = None,
     pair: Annotated[str | None, _column("A second text that is read beside it, such as the title for a query.")] = None,
-    label: Annotated[str | None, _column("The true answer for --task; an empty cell is no label.")] = None,
+    label: Annotated[
+        str | None, _column("The true answer for --task, several with commas between; an empty cell is no label.")
+    ] = None,
     label_map: Annotated[
         str | None,
         typer.Option(

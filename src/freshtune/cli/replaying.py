@@ -30,8 +30,8 @@ def add_to(app: typer.Typer) -> None:
 def replay(
     file: Annotated[Path, typer.Argument(help="A recording: csv, jsonl or parquet, plain or gz.")],
     task: Annotated[str, typer.Option(help="The task that the labels are for.")],
-    text: Annotated[str, typer.Option(help="Column of the text.")],
-    label: Annotated[str, typer.Option(help="Column of the label.")],
+    text: Annotated[str, typer.Option(help="Column of the text, or several with commas between.")],
+    label: Annotated[str, typer.Option(help="Column of the label, or several with commas between.")],
     pair: Annotated[str | None, typer.Option(help="Column of the second text.")] = None,
     label_map: Annotated[
         str | None, typer.Option(help="Such as 1=negative,2=positive; 0, 1, … are the task's classes as they are.")

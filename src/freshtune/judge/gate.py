@@ -3,11 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from freshtune.errors import UsageError
 from freshtune.judge.case import Case, Gate, Pair, ReleaseFacts, paired, primary_metric, together
-from freshtune.judge.intervals import paired_change
 from freshtune.judge.metrics import METRICS, Metric
 from freshtune.judge.rules import RULES, change, counted, points
 from freshtune.records import Estimate, Finding, Scorecard, Verdict
@@ -49,9 +46,7 @@ def change_between(ours: Scorecard, theirs: Scorecard) -> Estimate:
     """The gain in the primary metric over another model on the same examples, with its paired 95 % interval."""
     pair = paired(ours, theirs)
     metric = METRICS[primary_metric({ours.held_out: ours, theirs.held_out: theirs})]
-    gain, values = paired_change(metric, pair.challenger, pair.champion)
-    low, high = (float("nan"),) * 2 if not len(values) else np.quantile(values, (0.025, 0.975)).tolist()
-    return Estimate(gain, low, high)
+    return Estimate(*change(metric, pair, 0.975))
 
 
 def judge_first(

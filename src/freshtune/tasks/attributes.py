@@ -9,10 +9,10 @@ from pydantic import Field
 
 from freshtune.model.heads.several import Several
 from freshtune.records import Event, Example, Json, Kind
-from freshtune.tasks.names import name_of, names_known
+from freshtune.tasks.names import is_empty, listed, name_of, names_known, require_named
 from freshtune.tasks.one_text import examples_of_one_text
 
-_BETWEEN, _IS = "|", "="
+_IS = "="
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ class Attributes:
         values = tuple(sorted({_value(said) for said in _said(value)}))
         if not values:
             raise ValueError("the label names no value")
-        unknown = [said for said in values if self.labels and not self.more and said not in self.labels]
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is none of the {len(self.labels)} values that are named")
+        require_named(values, self.labels, self.more)
         return values
 
     def knowing(self, names: Iterable[str]) -> "Attributes":
@@ -76,26 +74,21 @@ class Attributes:
 
 def _said(value: Json) -> Iterator[Json]:
     """Each ``attribute=value`` of a label, in whatever form it was sent."""
-    if isinstance(value, str):
-        value = list(value.split(_BETWEEN))
-    if isinstance(value, list | tuple):
-        yield from (part for part in value if not _is_empty(part))
-        return
     if not isinstance(value, dict):
-        raise ValueError(f"label {str(value)[:80]!r} is no list of values and no object of attributes")
+        yield from (part for part in listed(value) if not _is_bare(part))
+        return
     for attribute, held in value.items():
         if _IS in attribute:
             raise ValueError(f"{attribute[:80]!r} is no name of an attribute: it holds {_IS}")
         for each in held if isinstance(held, list) else [held]:
-            if not _is_empty(each):
+            if not is_empty(each):
                 yield f"{attribute}{_IS}{name_of(_as_written(each), 'value')}"
 
 
-def _is_empty(value: Json) -> bool:
-    """Whether nothing is said: no text, no number, or ``size=`` alone."""
-    if isinstance(value, str):
-        return not value.strip() or (value.strip().endswith(_IS) and value.count(_IS) == 1)
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def _is_bare(written: Json) -> bool:
+    """Whether it is an attribute without a value, ``size=``."""
+    attribute, _, value = written.partition(_IS) if isinstance(written, str) and _IS in written else ("", "", "x")
+    return bool(attribute.strip()) and not value.strip()
 
 
 def _as_written(value: Json) -> Json:

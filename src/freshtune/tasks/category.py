@@ -8,7 +8,7 @@ from pydantic import Field
 
 from freshtune.model.heads.several import Several
 from freshtune.records import Event, Example, Json, Kind
-from freshtune.tasks.names import name_of, names_known
+from freshtune.tasks.names import name_of, names_known, require_named
 from freshtune.tasks.one_text import examples_of_one_text
 
 PATH = " > "
@@ -69,10 +69,8 @@ class Category:
         nodes = {node for each in sent for node in self._nodes(each)}
         if not nodes:
             raise ValueError("the label names no node")
-        known = set(self._with_parents(self.labels))
-        unknown = sorted(node for node in nodes if known and not self.more and node not in known)
-        if unknown:
-            raise ValueError(f"{unknown[0]!r} is none of the {len(known)} nodes that are named")
+        named = self._with_parents(self.labels)
+        require_named(sorted(nodes), named, self.more)
         return tuple(sorted(nodes))
 
     def knowing(self, names: Iterable[str]) -> "Category":

@@ -14,7 +14,7 @@ from freshtune.model.heads.score import Score
 from freshtune.model.heads.several import Several
 from freshtune.records import Event, Example, Json, Kind
 from freshtune.tasks.event_fields import SHARED_FIELDS
-from freshtune.tasks.names import name_of, names_known
+from freshtune.tasks.names import listed, name_of, names_known, require_named
 from freshtune.tasks.one_text import examples_of_one_text
 from freshtune.tasks.scales import grade_of, step_of
 from freshtune.tasks.two_texts import examples_of_two_texts
@@ -97,15 +97,15 @@ class Custom:
         ('broken', 'late')
         """
         if self.answer == "step":
-            return step_of(value, int(self.lowest), int(self.highest))
+            return step_of(value, int(self.lowest), int(self.highest), "label")
         if self.answer == "number":
-            return grade_of(value, self.lowest, self.highest)
-        if self.answer == "class":
-            return self._known(name_of(value))
-        names = tuple(sorted({self._known(name_of(each)) for each in _listed(value)}))
+            return grade_of(value, self.lowest, self.highest, "label")
+        sent = [value] if self.answer == "class" else listed(list(value.values()) if isinstance(value, dict) else value)
+        names = tuple(sorted({name_of(each) for each in sent}))
         if not names:
             raise ValueError("the label names nothing")
-        return names
+        require_named(names, self.labels, self.more)
+        return names[0] if self.answer == "class" else names
 
     def knowing(self, names: Iterable[str]) -> "Custom":
         """The same task whose head has these names first, then the others that are named.
@@ -120,16 +120,3 @@ class Custom:
 
     def examples(self, events: Iterable[Event], items: Mapping[str, Event]) -> Iterator[Example]:
         return examples_of_two_texts(self, events, items) if self.pairs else examples_of_one_text(self, events)
-
-    def _known(self, name: str) -> str:
-        if self.labels and not self.more and name not in self.labels:
-            raise ValueError(f"label {name!r} is none of the {len(self.labels)} that are named")
-        return name
-
-
-def _listed(value: Json) -> list[Json]:
-    """The names of a label, in whatever form they were sent; what is empty is passed over."""
-    parts = value.split("|") if isinstance(value, str) else list(value.values()) if isinstance(value, dict) else value
-    if not isinstance(parts, list | tuple):
-        raise ValueError(f"label {str(value)[:80]!r} is no list of names")
-    return [part for part in parts if part is not None and not (isinstance(part, str) and not part.strip())]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from freshtune.model.heads.classes import Classes
 from freshtune.records import Event, Example, Json, Kind
-from freshtune.tasks.names import name_of, names_known
+from freshtune.tasks.names import name_of, names_known, require_named
 from freshtune.tasks.one_text import examples_of_one_text
 
 
@@ -41,8 +41,7 @@ class Intent:
     def label(self, value: Json) -> str:
         """The name of a class; whole numbers are read as their digits."""
         name = name_of(value)
-        if self.labels and not self.more and name not in self.labels:
-            raise ValueError(f"label {name!r} is none of the {len(self.labels)} that are named")
+        require_named([name], self.labels, self.more)
         return name
 
     def knowing(self, names: Iterable[str]) -> "Intent":

@@ -1,5 +1,6 @@
 """Names that labels bring: classes, values of attributes, nodes of a tree."""
 
+import math
 import unicodedata
 from collections.abc import Iterable
 
@@ -30,6 +31,39 @@ def name_of(value: Json, what: str = "label") -> str:
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise ValueError(f"{what} {name[:80]!r} is no name of 1 to {LONGEST_NAME} characters")
     return name
+
+
+def listed(value: Json) -> list[Json]:
+    """The parts of a label that says several things: a list, or one text with ``|`` between; empty ones are left out.
+
+    Raises:
+        ValueError: it is neither.
+
+    >>> listed("red | |blue"), listed(["red", None, ""])
+    (['red ', 'blue'], ['red'])
+    """
+    parts = value.split("|") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise ValueError(f"label {str(value)[:80]!r} is no list")
+    return [part for part in parts if not is_empty(part)]
+
+
+def is_empty(value: Json) -> bool:
+    """Whether a value says nothing: none, no number, or space alone."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def require_named(names: Iterable[str], named: tuple[str, ...], more: bool) -> None:
+    """ValueError where the names are settled, and one of these is none of them.
+
+    Args:
+        named, more: see :func:`names_known`.
+    """
+    unknown = next((name for name in names if named and not more and name not in named), None)
+    if unknown is not None:
+        raise ValueError(f"label {unknown!r} is none of the {len(named)} that are named")
 
 
 def names_known(task: str, named: tuple[str, ...], more: bool, most: int, brought: Iterable[str]) -> tuple[str, ...]:
