@@ -20,8 +20,7 @@ from freshtune.tasks import Task
 from freshtune.tasks.event_fields import SHARED_FIELDS
 
 _NAMES = frozenset({"id", "kind", "time", "task", "user", "item", "session", "text", "fields"})
-_SHORT = ("label", "pair", "category", "example")
-_KNOWN = _NAMES | frozenset(_SHORT)
+_KNOWN = _NAMES | frozenset(SHARED_FIELDS)
 _KINDS: Mapping[str, Kind] = {kind: kind for kind in KINDS}
 _WITH_TEXT = frozenset({"review", "item", "query", "chat"})
 _CONTENT = ("id", "kind", "task", "time", "user", "item", "session", "text", "fields")
@@ -111,7 +110,7 @@ class EventChecks:
         if not isinstance(given, Mapping):
             raise wrong_type("fields", given, "an object")
         fields = dict(given)
-        for name in _SHORT:
+        for name in SHARED_FIELDS:
             value = sent.get(name)
             if value is not None and value != "":
                 fields[name] = value

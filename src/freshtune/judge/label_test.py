@@ -106,7 +106,7 @@ def examine_labels(
     own = witness if features is None else left_out_probabilities(features[rows], side, witness.shape[1])
     looked_at = _surer_agreements(witness, own, settings.surer_share)
     named = witness.argmax(axis=1)[looked_at]
-    return _finding(len(rows), side[looked_at] != named, named, names, features is None, settings)
+    return _finding(len(rows), side[looked_at] != named, named, names, features is None, settings, looked_at)
 
 
 def _names_examined(
@@ -197,7 +197,7 @@ def _finding(
     names: tuple[str, ...],
     alone: bool,
     settings: LabelTest,
-    rows: NDArray[np.int64] | None = None,
+    rows: NDArray[np.int64],
 ) -> Finding:
     """What the labels that were looked at come to.
 
@@ -205,7 +205,7 @@ def _finding(
         labels: how many there were to choose from.
         wrong: of each that is looked at, whether it contradicts the witnesses.
         named: the place in ``names`` of what the witnesses say there.
-        rows: of which example each is, where one may be looked at for several names; it counts once among all.
+        rows: of which example each is; one that is looked at for several names counts once among all.
     """
     if not len(wrong):
         return _untested(
@@ -216,12 +216,13 @@ def _finding(
     groups = {"all": np.ones(len(wrong), np.bool_)}
     groups |= {names[place]: named == place for place in np.unique(named).tolist()}
     factor = 2.0 if alone else 1.0
-    numbers = {"labels": float(labels), "looked_at": float(len(wrong))}
+    looked_at = len(np.unique(rows))
+    numbers = {"labels": float(labels), "looked_at": float(looked_at)}
     suspicious: list[str] = []
     for name, members in groups.items():
         count, bad = int(members.sum()), int(wrong[members].sum())
-        if name == "all" and rows is not None:
-            count, bad = len(np.unique(rows)), len(np.unique(rows[wrong]))
+        if name == "all":
+            count, bad = looked_at, len(np.unique(rows[wrong]))
         numbers[f"contradictions/{name}"] = share = bad / count if count else 0.0
         beyond = _chance(count, bad, factor * settings.usual_contradictions) < settings.significance / len(groups)
         allowed = settings.max_contradictions if name == "all" else settings.max_class_contradictions
@@ -229,7 +230,7 @@ def _finding(
             suspicious.append(f"{bad} of {count} ({name})")
     witnesses = "the champion" if alone else "the champion and a model of the delta's other examples"
     words = (
-        f"Where {witnesses} are surest, labels contradict them in {numbers['contradictions/all']:.1%} of {len(wrong)}"
+        f"Where {witnesses} are surest, labels contradict them in {numbers['contradictions/all']:.1%} of {looked_at}"
     )
     if suspicious:
         words += ": too many, " + ", ".join(suspicious)
